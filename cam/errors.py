@@ -1,0 +1,17 @@
+"""What a user can cause. The text of each is a sentence shown verbatim by the page and the command line."""
+
+
+class CamError(Exception):
+    """Base of every error a user can cause; its text says what was received and what to do next."""
+
+
+class ImageError(CamError):
+    """A photo that cannot be opened or is outside the limits of `cam.images`."""
+
+
+class ModelError(CamError):
+    """A network that is unknown, has no weights here, or has no class activation map."""
+
+
+class LabelError(CamError, LookupError):
+    """A class name or index that the network does not have, or that fits several classes."""

@@ -1,0 +1,96 @@
+"""What one forward pass tells about one photo: the scores of all classes, and the map of any of them.
+
+Class Activation Mapping (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016): for a network
+that ends in global average pooling and one dense layer,
+
+    class_map_c[y, x] = sum_k weight[k, c] * features[y, x, k]              (their equation 2)
+    score_c           = mean over (y, x) of class_map_c  +  bias[c]         (their equation 1, with the bias)
+
+The second line is exact. It holds for the signed map, so clipping and scaling come last, in `cam.render`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from cam.labels import Labels
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class of an explained photo: its score is the logit, its probability the softmax of the scores."""
+
+    index: int
+    label: str
+    probability: float
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Everything that one forward pass says about one photo; the arrays are read-only.
+
+    Attributes:
+        features: float32 (h, w, K), the last feature maps, before global average pooling.
+        weight: float32 (K, classes), of the dense layer; shared with the network.
+        bias: float32 (classes,).
+        labels: the names of the classes.
+        image_size: (width, height) of the photo in pixels.
+        input_size: (width, height) in pixels at which the network saw it.
+    """
+
+    features: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+    labels: Labels
+    image_size: tuple[int, int]
+    input_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        for array in (self.features, self.weight, self.bias):
+            array.flags.writeable = False
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """float32 (classes,): the logits."""
+        return self.features.mean(axis=(0, 1)) @ self.weight + self.bias
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """float32 (classes,): the softmax of the scores, summing to 1."""
+        powers = np.exp(self.scores - self.scores.max())
+        return powers / powers.sum()
+
+    def prediction(self, wanted: int | str) -> Prediction:
+        """The label, probability and score of a class given by index or label (LabelError if there is none)."""
+        index = self.labels.index(wanted)
+        return Prediction(index, self.labels.names[index], float(self.probabilities[index]), float(self.scores[index]))
+
+    def rank(self, wanted: int | str) -> int:
+        """The place of a class by score: 1 is the best."""
+        return 1 + int((self.scores > self.scores[self.labels.index(wanted)]).sum())
+
+    def top(self, k: int = 5) -> list[Prediction]:
+        """The k classes with the highest scores, best first; all of them where there are fewer."""
+        order = np.argsort(-self.scores, kind="stable")[: max(0, k)]
+        return [self.prediction(int(index)) for index in order]
+
+    def class_map(self, wanted: int | str) -> np.ndarray:
+        """float32 (h, w), signed, in units of the score: what each cell adds to the class's score.
+
+        Its mean plus the class's bias is the score.
+
+        Raises:
+            LabelError: there is no such class, or the label fits several.
+        """
+        return self.features @ self.weight[:, self.labels.index(wanted)]
+
+    def heatmap(self, wanted: int | str, *, size: tuple[int, int] | None = None) -> np.ndarray:
+        """float32 (height, width), signed: the class map enlarged to the photo, or to `size` (width, height).
+
+        Bilinear with the cells' centres at their places in the photo (cell i of n at (i + 1/2) / n of the side).
+        """
+        small = Image.fromarray(self.class_map(wanted))
+        return np.array(small.resize(size or self.image_size, Image.Resampling.BILINEAR))

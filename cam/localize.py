@@ -1,0 +1,48 @@
+"""From a heatmap to boxes: threshold, connected components, bounding boxes (Zhou et al. 2016, section 3.2)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the heatmap, right and bottom exclusive, and the highest value inside its component."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    peak: float
+
+
+def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
+    """The boxes around the connected regions of a heatmap that reach a share of its maximum, strongest first.
+
+    Zhou et al. keep 20 % of the maximum and the largest region; `max(boxes, key=area)` gives theirs.
+
+    Args:
+        heatmap: float (height, width), signed; pixels that share a side are connected.
+        threshold: share of the maximum, above 0 and at most 1.
+
+    Returns:
+        One box a region, by falling peak; none where no value is above zero.
+
+    Raises:
+        ValueError: the heatmap is not two-dimensional and finite, or the threshold is outside its range.
+    """
+    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
+        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
+    if not 0.0 < threshold <= 1.0:
+        raise ValueError(f"threshold must be above 0 and at most 1, not {threshold}")
+    maximum = heatmap.max()
+    if maximum <= 0:
+        return []
+    regions, count = ndimage.label(heatmap >= threshold * maximum)
+    peaks = ndimage.maximum(heatmap, regions, range(1, count + 1))
+    found = [
+        Box(int(x.start), int(y.start), int(x.stop), int(y.stop), float(peak))
+        for (y, x), peak in zip(ndimage.find_objects(regions), peaks, strict=True)
+    ]
+    return sorted(found, key=lambda box: -box.peak)

@@ -1,0 +1,86 @@
+"""From a heatmap to pictures: clip, scale, colour, and lay over the photo. The only place that does any of it."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw
+
+from cam.localize import Box
+
+
+@dataclass(frozen=True)
+class Colormap:
+    """A colour scale: `name` in matplotlib, `title` on screen, and whether equal steps look equal to every eye."""
+
+    name: str
+    title: str
+    uniform: bool
+
+
+COLORMAPS = (
+    Colormap("inferno", "Inferno", uniform=True),
+    Colormap("magma", "Magma", uniform=True),
+    Colormap("viridis", "Viridis", uniform=True),
+    Colormap("cividis", "Cividis", uniform=True),
+    Colormap("jet", "Jet (as in papers)", uniform=False),
+)
+
+
+def normalized(heatmap: np.ndarray) -> np.ndarray:
+    """The evidence for a class as float32 0..1: below zero becomes 0, the maximum 1; all 0 where nothing is above zero.
+
+    Raises:
+        ValueError: the heatmap is not two-dimensional and finite.
+    """
+    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
+        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
+    positive = np.clip(heatmap, 0.0, None).astype(np.float32)
+    maximum = positive.max()
+    return positive / maximum if maximum > 0 else positive
+
+
+@cache
+def palette(colormap: str) -> np.ndarray:
+    """uint8 (256, 3): the RGB colours of a scale from 0 to 1 (ValueError if it is none of `COLORMAPS`)."""
+    names = [row.name for row in COLORMAPS]
+    if colormap not in names:
+        raise ValueError(f"colormap must be one of {', '.join(names)}, not {colormap!r}")
+    colours = matplotlib.colormaps[colormap](np.arange(256), bytes=True)[:, :3]
+    colours.flags.writeable = False
+    return colours
+
+
+def heat_layer(heatmap: np.ndarray, colormap: str = "inferno") -> Image.Image:
+    """The coloured heat alone, a palette image of the heatmap's size: 256 steps from no evidence to the maximum."""
+    layer = Image.fromarray(np.rint(normalized(heatmap) * 255).astype(np.uint8))
+    layer.putpalette(palette(colormap).tobytes())
+    return layer
+
+
+def overlay(image: Image.Image, heatmap: np.ndarray, *, colormap: str = "inferno", opacity: float = 0.5) -> Image.Image:
+    """The heat over a photo: RGB, of the photo's size; opacity 0 is the photo, 1 the heat.
+
+    Raises:
+        ValueError: the heatmap is not (height, width) of the photo, or opacity is outside 0..1.
+    """
+    if heatmap.shape != (image.height, image.width):
+        raise ValueError(f"the heatmap {heatmap.shape} must be (height, width) = {(image.height, image.width)}")
+    if not 0.0 <= opacity <= 1.0:
+        raise ValueError(f"opacity must be between 0 and 1, not {opacity}")
+    return Image.blend(image.convert("RGB"), heat_layer(heatmap, colormap).convert("RGB"), opacity)
+
+
+def draw_boxes(image: Image.Image, boxes: list[Box]) -> Image.Image:
+    """A copy of the picture with the boxes on it, white within black so that they show on any colour."""
+    picture = image.copy()
+    draw = ImageDraw.Draw(picture)
+    width = max(1, round(max(image.size) / 320))
+    for box in boxes:
+        outer = (box.left, box.top, box.right - 1, box.bottom - 1)
+        draw.rectangle(outer, outline="black", width=3 * width)
+        inner = (box.left + width, box.top + width, box.right - 1 - width, box.bottom - 1 - width)
+        if inner[0] < inner[2] and inner[1] < inner[3]:
+            draw.rectangle(inner, outline="white", width=width)
+    return picture
