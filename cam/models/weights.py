@@ -76,7 +76,7 @@ class KerasFile:
             )
         if pooch.file_hash(str(self.path), alg="md5") != self.md5:
             raise ModelError(
-                f"The weights file {self.path} is damaged or cut off. Download it again, which replaces it. {_MEANWHILE}"
+                f"The weights file {self.path} is damaged or cut off. Download it again to replace it. {_MEANWHILE}"
             )
         return self.path
 
