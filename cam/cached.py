@@ -1,0 +1,160 @@
+"""Streamlit's caches around the engine, and the one thread that loads networks.
+
+What is cached is shared by all sessions and keyed by the SHA-256 of a photo's bytes, so a session can only find the
+results of a photo that it has itself. Nothing is written to disk.
+"""
+
+import base64
+import gc
+import hashlib
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+
+from cam.explanation import Explanation
+from cam.images import open_image
+from cam.models.registry import default_model, find_spec
+
+if TYPE_CHECKING:
+    from cam.engine import Model
+
+# The bounds that the page states: results are dropped after an hour, or when this many newer ones have come.
+RESULT_HOURS = 1
+MAX_RESULTS = 128
+# Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
+_SHOWN_SIDE = 1280
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo as it came: `digest` is the SHA-256 of `data`, `sample` the name of a sample or None."""
+
+    data: bytes = field(repr=False, compare=False)
+    digest: str
+    title: str
+    credit: str = ""
+    sample: str | None = None
+
+
+def photo_of(data: bytes, title: str, **about: str) -> Photo:
+    """The record of a photo with its digest."""
+    return Photo(data, hashlib.sha256(data).hexdigest(), title, **about)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo as the browser shows it: a JPEG as a data URI, and its (width, height) in pixels."""
+
+    uri: str = field(repr=False)
+    size: tuple[int, int]
+
+
+_cached_result = st.cache_resource(max_entries=MAX_RESULTS, ttl=f"{RESULT_HOURS}h", show_spinner=False)
+
+
+@_cached_result
+def _shown(digest: str, _data: bytes) -> Shown:
+    image = open_image(_data)
+    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return Shown(data_uri(image, "JPEG", quality=85), image.size)
+
+
+@_cached_result
+def _explained(digest: str, network: str, fit: str, _data: bytes) -> Explanation:
+    return request_model(network).result().explain(open_image(_data), fit=fit)
+
+
+def shown(photo: Photo) -> Shown:
+    """The photo for the browser (ImageError if it cannot be opened)."""
+    return _shown(photo.digest, photo.data)
+
+
+def explained(photo: Photo, network: str, fit: str) -> Explanation:
+    """What a network says about a photo; one forward pass the first time, none after that.
+
+    Waits for the network where it is still loading (ModelError if it cannot be loaded).
+    """
+    return _explained(photo.digest, network, fit, photo.data)
+
+
+def data_uri(image: Image.Image, format: str, **options: int) -> str:
+    """The picture as a URI that holds its bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+# One thread imports TensorFlow and Keras and builds networks: imported by two threads at once, they can deadlock.
+_loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
+_models: "dict[str, Future[Model]]" = {}
+_lock = threading.Lock()
+
+
+def request_model(name: str) -> "Future[Model]":
+    """The network that is loaded, is loading, or starts to load now; one that failed is tried again with new weights."""
+    with _lock:
+        future = _models.get(name)
+        failed = future is not None and future.done() and future.exception() is not None
+        if future is None or (failed and find_spec(name).available):
+            future = _models[name] = _loader.submit(_load, name)
+        return future
+
+
+def _load(name: str) -> "Model":
+    from cam.engine import load_model
+
+    model = load_model(name)
+    # Streamlit collects garbage after every rerun; with TensorFlow's many objects, which stay anyway, it takes 0.2 s.
+    gc.collect()
+    gc.freeze()
+    return model
+
+
+def preload() -> None:
+    """Start to load the network that the page opens with, without waiting for it."""
+    request_model(default_model().name)
+
+
+@dataclass
+class Download:
+    """A download of weights that runs in a thread: the share that has arrived, 0 to 1, and its end."""
+
+    share: float = 0.0
+    end: Future = field(default_factory=Future)
+
+
+_downloads: dict[str, Download] = {}
+
+
+def find_download(network: str) -> Download | None:
+    """The download of a network's weights that runs or was the last to end, whoever started it."""
+    with _lock:
+        return _downloads.get(network)
+
+
+def start_download(network: str) -> Download:
+    """Start to download a network's weights, or join the download that runs already."""
+    with _lock:
+        running = _downloads.get(network)
+        if running is not None and not running.end.done():
+            return running
+        download = _downloads[network] = Download()
+    threading.Thread(target=_download, args=(find_spec(network).source.download, download), daemon=True).start()
+    return download
+
+
+def _download(fetch: Callable, download: Download) -> None:
+    def report(share: float) -> None:
+        download.share = share
+
+    try:
+        download.end.set_result(fetch(report))
+    # Handed to whoever asks for the result; a thread has nobody else to raise to.
+    except BaseException as error:
+        download.end.set_exception(error)

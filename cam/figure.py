@@ -1,0 +1,51 @@
+"""The figure for a slide or a handout: the photo, the heat over it, what it shows, and its colour scale."""
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from PIL import Image
+
+# Widest size in inches and resolution of the PNG; 12 x 200 pixels are sharp on a projector.
+_WIDTH, _DPI = 12.0, 200
+# Photos wider than this many times their height stand above each other.
+_PANORAMA = 1.9
+
+
+def figure(image: Image.Image, picture: Image.Image, *, maximum: float, colormap: str, title: str, note: str) -> Figure:
+    """Photo and heat side by side, or one above the other where they are very wide.
+
+    Args:
+        image: the photo.
+        picture: the heat over it, of any size and the photo's shape.
+        maximum: of the heatmap, in units of the score: the upper end of the colour bar.
+        colormap: the scale that `picture` was drawn with.
+        title: over the heat.
+        note: one line below everything.
+    """
+    wide = image.width > _PANORAMA * image.height
+    rows, columns = (2, 1) if wide else (1, 2)
+    height = _WIDTH / columns * image.height / image.width * rows + 1.2
+    # Made without pyplot, whose global state is not safe in a server's threads.
+    drawing = Figure(figsize=(_WIDTH, min(height, 14.0)), layout="constrained")
+    FigureCanvasAgg(drawing)
+    left, right = drawing.subplots(rows, columns)
+    for axes, pixels, caption in ((left, image, "Photo"), (right, picture, title)):
+        axes.imshow(np.asarray(pixels))
+        axes.set_title(caption, loc="left", fontsize=15)
+        axes.set_axis_off()
+    scale = ScalarMappable(Normalize(0.0, max(maximum, np.finfo(np.float32).tiny)), colormap)
+    bar = drawing.colorbar(scale, ax=[left, right], fraction=0.025, pad=0.015)
+    bar.set_label("evidence for the class (units of the score)", fontsize=11)
+    drawing.supxlabel(note, fontsize=10)
+    return drawing
+
+
+def figure_bytes(drawing: Figure, format: str) -> bytes:
+    """The figure as a file: format "png" or "pdf"."""
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format=format, dpi=_DPI)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""The pages: widgets in, pictures out; all the maths is the engine's."""

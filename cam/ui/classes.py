@@ -1,0 +1,77 @@
+"""Choose the class: the ranked list with probability bars, and a search over all classes."""
+
+import streamlit as st
+
+from cam.explanation import Explanation, Prediction
+from cam.labels import Labels
+
+COUNTS = (5, 10, 15, 20)
+
+
+def percent(probability: float) -> str:
+    """A probability as it is read aloud: 78 %, 3.4 %, below 0.1 %."""
+    if probability < 0.001:
+        return "below 0.1 %"
+    return f"{probability:.0%}".replace("%", " %") if probability >= 0.0995 else f"{100 * probability:.1f} %"
+
+
+def choose_class(explanation: Explanation, count: int) -> Prediction:
+    """The ranked list of the `count` best; the chosen class stays in it, at the end, when it is not among them."""
+    state = st.session_state
+    best = explanation.top(count)
+    chosen = explanation.prediction(best[0].index if state.chosen is None else state.chosen)
+    rows = best if chosen in best else [*best, chosen]
+    st.html(f"<style>{_bars(rows)}</style>")
+    state.row = chosen.index
+    labels = explanation.labels.names
+    st.radio(
+        "Classes, most probable first",
+        [row.index for row in rows],
+        format_func=lambda index: labels[index],
+        captions=[_caption(row, explanation, best) for row in rows],
+        key="row",
+        on_change=lambda: _choose(state.row),
+        width="stretch",
+    )
+    return chosen
+
+
+def choose_count() -> int:
+    """How many classes the ranked list has."""
+    return st.selectbox("Show", COUNTS, format_func=lambda n: f"{n} classes", key="classes", bind="query-params")
+
+
+def search_class(labels: Labels) -> None:
+    """A field that finds any class by name or synonym."""
+    state = st.session_state
+
+    def found() -> None:
+        _choose(state.search)
+        state.search = None
+
+    st.selectbox(
+        f"Find any of the {len(labels):,} classes",
+        range(len(labels)),
+        index=None,
+        format_func=lambda index: ", ".join((labels.names[index], *labels.synonyms[index])),
+        placeholder="Type a word, such as cat",
+        key="search",
+        on_change=found,
+    )
+
+
+def _caption(row: Prediction, explanation: Explanation, best: list[Prediction]) -> str:
+    place = "" if row in best else f"place {explanation.rank(row.index):,} · "
+    return place + percent(row.probability)
+
+
+def _bars(rows: list[Prediction]) -> str:
+    return "\n".join(
+        f".st-key-row [data-testid=stRadioGroup] > div:nth-child({i}) {{ --share: {100 * row.probability:.2f}% }}"
+        for i, row in enumerate(rows, 1)
+    )
+
+
+def _choose(index: int | None) -> None:
+    if index is not None:
+        st.session_state.chosen = index

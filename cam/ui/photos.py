@@ -1,0 +1,87 @@
+"""Choose the photo: upload, camera, or the gallery of samples. The photo of a session is `st.session_state.photo`."""
+
+import streamlit as st
+
+from cam import cached
+from cam.errors import ImageError
+from cam.images import FORMATS_TEXT, MAX_BYTES
+from cam.ui.samples import list_samples, thumbnail
+
+_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
+
+
+def choose_photo() -> cached.Photo:
+    """The widgets side by side; returns the photo to explain: the last one that could be opened."""
+    own, gallery = st.columns([1, 2.4], gap="medium")
+    with own:
+        _own_photo()
+    with gallery:
+        _gallery()
+    if problem := st.session_state.get("photo_problem"):
+        st.error(problem, icon=":material/error:")
+    return st.session_state.photo
+
+
+def set_photo(photo: cached.Photo) -> None:
+    """Make this the photo of the session, with its top class chosen, if it can be opened."""
+    state = st.session_state
+    try:
+        cached.shown(photo)
+    except ImageError as error:
+        state.photo_problem = str(error)
+        return
+    state.photo = photo
+    state.photo_problem = None
+    state.chosen = None
+
+
+def _own_photo() -> None:
+    state = st.session_state
+    # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
+    turn = state.setdefault("upload_turn", 0)
+    st.file_uploader(
+        "Your photo: drop it here",
+        type=_EXTENSIONS,
+        key=f"upload_{turn}",
+        on_change=_take_upload,
+        help=f"{FORMATS_TEXT}, up to {MAX_BYTES // 2**20} MB. It stays in this computer's memory, is never written "
+        f"to disk or sent on, and its results are dropped after {cached.RESULT_HOURS} hour at the latest.",
+    )
+    camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")
+    if camera.open:
+        camera.camera_input("Camera", key=f"camera_{turn}", on_change=_take_camera, label_visibility="collapsed")
+
+
+def _take_upload() -> None:
+    _take(st.session_state[f"upload_{st.session_state.upload_turn}"])
+
+
+def _take_camera() -> None:
+    _take(st.session_state[f"camera_{st.session_state.upload_turn}"], title="Camera")
+
+
+def _take(file, title: str | None = None) -> None:
+    if file is None:
+        return
+    st.session_state.upload_turn += 1
+    set_photo(cached.photo_of(file.getvalue(), title or file.name))
+
+
+def _gallery() -> None:
+    samples = list_samples()
+    pictures = "".join(
+        f".st-key-sample [data-testid=stRadioGroup] > div:nth-child({i}) {{ --picture: url({thumbnail(name)}) }}\n"
+        for i, name in enumerate(samples, 1)
+    )
+    st.html(f"<style>{pictures}</style>")
+    st.session_state.sample = st.session_state.photo.sample
+    st.radio(
+        "Sample photos",
+        list(samples),
+        format_func=lambda name: samples[name].title,
+        index=None,
+        key="sample",
+        horizontal=True,
+        width="stretch",
+        on_change=lambda: set_photo(samples[st.session_state.sample].photo()),
+    )

@@ -1,0 +1,99 @@
+"""Save what is seen: the overlay, the map, and a figure; each is made when its button is pressed."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from cam import cached, localize, render
+from cam.explanation import Explanation, Prediction
+from cam.images import open_image
+from cam.models.registry import ModelSpec
+from cam.ui.classes import percent
+
+_FIGURE_SIDE = 1600
+
+
+@dataclass(frozen=True)
+class View:
+    """How the heat is drawn: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
+
+    colormap: str
+    opacity: int
+    threshold: int | None
+
+
+def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Explanation, chosen: Prediction, view: View) -> None:
+    """A menu of downloads; opening it tells the server the opacity that the browser has."""
+    menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
+    if not menu.open:
+        return
+    stem = f"{photo.sample or 'photo'}-{chosen.label.replace(' ', '-').replace('/', '-')}-{spec.name}"
+    about = f"{chosen.label}, {percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
+    seen = (photo, explanation, chosen, view)
+    _button(menu, "Overlay, PNG", f"{stem}.png", "image/png", partial(_overlay, *seen))
+    _button(menu, "Figure, PNG", f"{stem}-figure.png", "image/png", partial(_figure, *seen, about, "png"))
+    _button(menu, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
+    _button(menu, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
+    _button(menu, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
+    menu.caption(
+        "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
+        "its mean plus the bias is the score."
+    )
+
+
+def _button(menu, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+    menu.download_button(
+        label, make, name, mime, key=f"save_{label}", on_click="ignore", width="stretch", type="tertiary"
+    )
+
+
+def _drawn(image, explanation: Explanation, chosen: Prediction, view: View):
+    heatmap = explanation.heatmap(chosen.index, size=image.size)
+    picture = render.overlay(image, heatmap, colormap=view.colormap, opacity=view.opacity / 100)
+    if view.threshold is None:
+        return picture
+    return render.draw_boxes(picture, localize.boxes(heatmap, view.threshold / 100))
+
+
+def _overlay(photo: cached.Photo, explanation: Explanation, chosen: Prediction, view: View) -> bytes:
+    buffer = io.BytesIO()
+    _drawn(open_image(photo.data, draft=False), explanation, chosen, view).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def _figure(
+    photo: cached.Photo, explanation: Explanation, chosen: Prediction, view: View, about: str, format: str
+) -> bytes:
+    # matplotlib's drawing half takes a while to import, and only this needs it.
+    from cam.figure import figure, figure_bytes
+
+    image = open_image(photo.data)
+    image.thumbnail((_FIGURE_SIDE, _FIGURE_SIDE))
+    drawing = figure(
+        image,
+        _drawn(image, explanation, chosen, view),
+        maximum=float(explanation.heatmap(chosen.index, size=image.size).max()),
+        colormap=view.colormap,
+        title=f"Evidence for {chosen.label} ({percent(chosen.probability)})",
+        note=about,
+    )
+    return figure_bytes(drawing, format)
+
+
+def map_csv(explanation: Explanation, chosen: Prediction, about: str) -> bytes:
+    """The class map as text: comments that say what it is, then one row of cells a line."""
+    buffer = io.StringIO()
+    bias = float(explanation.bias[chosen.index])
+    header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
+    np.savetxt(buffer, explanation.class_map(chosen.index), fmt="%.6g", delimiter=",", header=header, encoding="utf-8")
+    return buffer.getvalue().encode()
+
+
+def _map_npy(explanation: Explanation, chosen: Prediction) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, explanation.class_map(chosen.index))
+    return buffer.getvalue()

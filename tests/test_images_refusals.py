@@ -1,0 +1,147 @@
+"""What cannot be opened: each refusal is an ImageError that says what was received and what to do."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cam import images
+from cam.errors import CamError, ImageError
+from cam.images import open_image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def noise() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds no pixels."""
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"Hello, this is a text file.\n" * 40, b"\x00" * 100], ids=["empty", "text", "0"]
+)
+def test_what_is_no_photo_is_refused_with_the_formats_to_use(data):
+    with pytest.raises(
+        ImageError, match="not a photo that can be opened.*JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+    ):
+        open_image(data)
+
+
+def test_a_text_file_named_like_a_photo_is_refused(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_text("not a photo")
+    with pytest.raises(ImageError, match="not a photo"):
+        open_image(path)
+
+
+def test_a_missing_path_is_named(tmp_path):
+    with pytest.raises(ImageError, match=r"nowhere\.jpg cannot be read: No such file") as caught:
+        open_image(tmp_path / "nowhere.jpg")
+    assert isinstance(caught.value, CamError)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="cannot be read: Is a directory"):
+        open_image(tmp_path)
+
+
+@pytest.mark.parametrize("format", ["EPS", "PPM", "TGA", "ICO", "PDF"])
+def test_other_formats_are_refused_with_the_formats_to_use(format):
+    with pytest.raises(ImageError, match="Use JPEG, PNG"):
+        open_image(encoded(noise(), format))
+
+
+@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning:PIL.TiffImagePlugin")
+@pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.75, 0.98])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_cut_off_file_is_refused(format, share):
+    data = encoded(noise(), format)
+    with pytest.raises(ImageError, match="cut off"):
+        open_image(data[: int(share * len(data))])
+
+
+def test_a_damaged_file_is_named_with_its_format_and_a_remedy():
+    with pytest.raises(ImageError, match=r"This JPEG file is damaged or cut off.*again"):
+        open_image(encoded(noise(), "JPEG")[:1500])
+
+
+def test_a_damaged_avif_is_refused():
+    """The header stays whole and the compressed picture, in the media data box, becomes noise."""
+    data = encoded(noise(), "AVIF")
+    start = data.index(b"mdat") + 4
+    damaged = data[:start] + bytes(np.random.default_rng(1).integers(0, 256, len(data) - start, np.uint8))
+    with pytest.raises(ImageError, match="damaged"):
+        open_image(damaged)
+
+
+def test_a_file_over_50_megabytes_is_refused_and_one_of_50_is_read(tmp_path):
+    path = tmp_path / "large.bmp"
+    with path.open("wb") as file:
+        file.truncate(50 * 2**20 + 1)
+    for source in (path, bytes(50 * 2**20 + 1), io.BytesIO(bytes(50 * 2**20 + 1))):
+        with pytest.raises(ImageError, match="larger than 50 MB.*smaller"):
+            open_image(source)
+    with pytest.raises(ImageError, match="not a photo"):
+        open_image(bytes(50 * 2**20))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    ("width", "height", "text"),
+    [
+        (8000, 6000, "8000 x 6000 pixels, 48 megapixels; at most 40 megapixels are accepted.*smaller"),
+        (8001, 5000, "8001 x 5000 pixels, 40 megapixels; at most 40 megapixels"),
+        (10000, 10000, "10000 x 10000 pixels, 100 megapixels; at most 40 megapixels"),
+        (20000, 20000, "too many pixels: at most 40 megapixels"),
+    ],
+)
+def test_too_many_megapixels_are_refused_from_the_header(width, height, text):
+    with pytest.raises(ImageError, match=text):
+        open_image(png_header(width, height))
+
+
+@pytest.mark.parametrize("size", [(10000, 10000), (20000, 20000)])
+def test_too_many_megapixels_are_refused_where_warnings_are_errors(size):
+    with pytest.raises(ImageError, match="at most 40 megapixels"):
+        open_image(png_header(*size))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_limit_of_pixels_holds_for_every_format(format, monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 56 * 40)
+    assert open_image(encoded(noise(), format)).size == (56, 40)
+    monkeypatch.setattr(images, "MAX_PIXELS", 56 * 40 - 1)
+    with pytest.raises(ImageError, match="56 x 40 pixels"):
+        open_image(encoded(noise(), format))
+
+
+@pytest.mark.parametrize("size", [(15, 100), (100, 15), (1, 1)])
+def test_a_side_under_16_pixels_is_refused(size):
+    with pytest.raises(ImageError, match=f"{size[0]} x {size[1]} pixels; each side must have at least 16"):
+        open_image(encoded(Image.new("RGB", size), "PNG"))
+
+
+def test_a_header_of_40_megapixels_is_refused_for_its_missing_pixels_only():
+    with pytest.raises(ImageError, match="This PNG file is damaged or cut off"):
+        open_image(png_header(8000, 5000))
+
+
+def test_sides_of_16_pixels_are_accepted():
+    assert open_image(encoded(Image.new("RGB", (16, 16), "red"), "PNG")).getpixel((15, 15)) == (255, 0, 0)
