@@ -97,7 +97,7 @@ _lock = threading.Lock()
 
 
 def request_model(name: str) -> "Future[Model]":
-    """The network that is loaded, is loading, or starts to load now; one that failed is tried again with new weights."""
+    """The network that is loaded, loads, or starts to load now; one that failed is tried again once it has weights."""
     with _lock:
         future = _models.get(name)
         failed = future is not None and future.done() and future.exception() is not None

@@ -13,7 +13,7 @@ from cam.images import resized
 from cam.labels import Labels
 from cam.models import registry
 
-ASTONISHING_SHAPES = [(16, 16), (400, 16), (16, 400), (97, 61)]
+EXTREME_SHAPES = [(16, 16), (400, 16), (16, 400), (97, 61)]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_mean_of_map_plus_bias_is_the_score_of_every_class(request, keras_networ
     check_identity(request.getfixturevalue(name), sample(photo), fit, keras_networks[name])
 
 
-@pytest.mark.parametrize("size", ASTONISHING_SHAPES)
+@pytest.mark.parametrize("size", EXTREME_SHAPES)
 @pytest.mark.parametrize("name", ["tiny_model", "lite0"])
 def test_mean_of_map_plus_bias_is_the_score_at_any_shape(request, keras_networks, noise_photo, name, size):
     check_identity(request.getfixturevalue(name), noise_photo(*size), "whole", keras_networks[name])
@@ -71,7 +71,7 @@ def test_a_class_map_is_the_sum_of_weighted_features_cell_by_cell(tiny_model, ti
 
 def test_softmax_at_the_end_of_a_network_is_taken_off_the_scores(make_tiny, tiny_network, tiny_model, noise_photo):
     features = tiny_network.layers[-2].output
-    network = keras.Model(tiny_network.inputs, layers.Dense(3, activation="softmax")(features))
+    network = keras.Model(tiny_network.inputs[0], layers.Dense(3, activation="softmax")(features))
     network.layers[-1].set_weights(tiny_network.layers[-1].get_weights())
     image = noise_photo(64, 64)
     explanation = make_tiny(network=network).explain(image)
@@ -91,7 +91,7 @@ def test_a_network_of_a_fixed_size_sees_whole_photos_too(make_tiny, tiny_network
     network = keras.Model(inputs, layers.Dense(3)(x))
     network.set_weights(tiny_network.get_weights())
     config = network.get_config()
-    for size in ASTONISHING_SHAPES:
+    for size in EXTREME_SHAPES:
         expected = tiny_model.explain(noise_photo(*size))
         explanation = make_tiny(network=network).explain(noise_photo(*size))
         assert explanation.features.shape == expected.features.shape
@@ -127,7 +127,7 @@ def test_a_network_of_another_number_of_classes_than_labels_is_refused(make_tiny
 
 
 def test_a_network_without_a_linear_head_is_refused(make_tiny, tiny_network):
-    network = keras.Model(tiny_network.inputs, tiny_network.layers[-3].output)
+    network = keras.Model(tiny_network.inputs[0], tiny_network.layers[-3].output)
     with pytest.raises(ModelError, match="needs global average pooling followed by one dense layer"):
         make_tiny(network=network)
 

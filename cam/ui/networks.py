@@ -45,8 +45,8 @@ def describe(spec: ModelSpec, explanation: Explanation) -> str:
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape
     return (
-        f"{spec.parameters / 1e6:.1f} million parameters · sees {width} × {height} pixels, maps {columns} × {rows} cells "
-        f"· weights {spec.source.place}"
+        f"{spec.parameters / 1e6:.1f} million parameters · sees {width} × {height} pixels, maps {columns} × {rows} "
+        f"cells · weights {spec.source.place}"
     )
 
 
