@@ -7,9 +7,9 @@ import streamlit as st
 
 def main() -> None:
     """One run of the page, for one session."""
-    from cam.ui.map_page import map_page
+    from cam.ui.map_page import ICON, map_page
 
-    st.set_page_config(page_title="ClassCam", layout="wide")
+    st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
     st.navigation([st.Page(map_page, title="See where it looks", default=True)], position="hidden").run()
 
 

@@ -49,19 +49,19 @@ class Explanation:
     input_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        for array in (self.features, self.weight, self.bias):
-            array.flags.writeable = False
+        for name in ("features", "weight", "bias"):
+            object.__setattr__(self, name, _read_only(getattr(self, name)))
 
     @cached_property
     def scores(self) -> np.ndarray:
         """float32 (classes,): the logits."""
-        return self.features.mean(axis=(0, 1)) @ self.weight + self.bias
+        return _read_only(self.features.mean(axis=(0, 1)) @ self.weight + self.bias)
 
     @cached_property
     def probabilities(self) -> np.ndarray:
         """float32 (classes,): the softmax of the scores, summing to 1."""
         powers = np.exp(self.scores - self.scores.max())
-        return powers / powers.sum()
+        return _read_only(powers / powers.sum())
 
     def prediction(self, wanted: int | str) -> Prediction:
         """The label, probability and score of a class given by index or label (LabelError if there is none)."""
@@ -94,3 +94,10 @@ class Explanation:
         """
         small = Image.fromarray(self.class_map(wanted))
         return np.array(small.resize(size or self.image_size, Image.Resampling.BILINEAR))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The same numbers as a view that cannot be written to; the array itself stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

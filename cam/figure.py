@@ -9,8 +9,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-# Widest size in inches and resolution of the PNG; 12 x 200 pixels are sharp on a projector.
-_WIDTH, _DPI = 12.0, 200
+# Width in inches and resolution of the PNG: 1,800 pixels are sharp on a projector.
+_WIDTH, _DPI = 12.0, 150
+# What the pictures leave to the colour bar, and the heights in inches of a title and of the note.
+_PICTURES, _TITLE, _NOTE = 0.92, 0.45, 0.5
 # Photos wider than this many times their height stand above each other.
 _PANORAMA = 1.9
 
@@ -28,7 +30,7 @@ def figure(image: Image.Image, picture: Image.Image, *, maximum: float, colormap
     """
     wide = image.width > _PANORAMA * image.height
     rows, columns = (2, 1) if wide else (1, 2)
-    height = _WIDTH / columns * image.height / image.width * rows + 1.2
+    height = rows * (_PICTURES * _WIDTH / columns * image.height / image.width + _TITLE) + _NOTE
     # Made without pyplot, whose global state is not safe in a server's threads.
     drawing = Figure(figsize=(_WIDTH, min(height, 14.0)), layout="constrained")
     FigureCanvasAgg(drawing)

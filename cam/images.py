@@ -34,7 +34,7 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
 
     Args:
         source: a path, the bytes of a file, or a binary file that is read from where it stands.
-        draft: decode a JPEG of which both sides exceed 2,400 pixels at 1/2, 1/4 or 1/8 of its size, several times
+        draft: decode a JPEG of which both sides have 2,400 pixels or more at 1/2, 1/4 or 1/8 of its size, several times
             faster; False keeps every pixel.
 
     Raises:
@@ -42,17 +42,16 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
     """
     image = _identify(io.BytesIO(_read(source)))
     _check_size(*image.size)
-    if draft and image.format == "JPEG":
+    # MPO is Pillow's name for a JPEG that holds a second picture, as some phones write.
+    if draft and image.format in ("JPEG", "MPO"):
         # The mode is only a wish: a grey or CMYK JPEG keeps its own.
         image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
     try:
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
     # Each decoder fails in its own way on damaged data: OSError (JPEG, PNG), SyntaxError (AVIF), ValueError (HEIC)...
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, *_TOO_MANY_PIXELS) as error:
-        raise ImageError(
-            f"This {image.format} file is damaged or cut off and cannot be shown. Copy or download it again."
-        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError) as error:
+        raise ImageError("This photo is damaged or cut off and cannot be shown. Copy or download it again.") from error
 
 
 def _read(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -96,15 +95,17 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _megapixels(pixels: int) -> str:
-    return f"{pixels / 1e6:.0f} megapixels"
+    return f"{pixels / 1e6:.3g} megapixels"
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return _rescaled(np.asarray(image), 0, 65535)
     if image.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(image, np.float64))
-        return _rescaled(values, values.min(), values.max())
+        values = np.asarray(image, np.float64)
+        finite = values[np.isfinite(values)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+        return _rescaled(np.clip(np.nan_to_num(values), low, high), low, high)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

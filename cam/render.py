@@ -5,7 +5,7 @@ from functools import cache
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from cam.localize import Box
 
@@ -73,14 +73,16 @@ def overlay(image: Image.Image, heatmap: np.ndarray, *, colormap: str = "inferno
 
 
 def draw_boxes(image: Image.Image, boxes: list[Box]) -> Image.Image:
-    """A copy of the picture with the boxes on it, white within black so that they show on any colour."""
+    """A copy of the picture with the boxes' edges on it, white between black so that they show on any colour."""
     picture = image.copy()
-    draw = ImageDraw.Draw(picture)
     width = max(1, round(max(image.size) / 320))
+    colors = ["black"] * width + ["white"] * width + ["black"] * width
     for box in boxes:
-        outer = (box.left, box.top, box.right - 1, box.bottom - 1)
-        draw.rectangle(outer, outline="black", width=3 * width)
-        inner = (box.left + width, box.top + width, box.right - 1 - width, box.bottom - 1 - width)
-        if inner[0] < inner[2] and inner[1] < inner[3]:
-            draw.rectangle(inner, outline="white", width=width)
+        for inset, color in enumerate(colors):
+            left, top, right, bottom = box.left + inset, box.top + inset, box.right - inset, box.bottom - inset
+            if left < right and top < bottom:
+                picture.paste(color, (left, top, right, top + 1))
+                picture.paste(color, (left, bottom - 1, right, bottom))
+                picture.paste(color, (left, top, left + 1, bottom))
+                picture.paste(color, (right - 1, top, right, bottom))
     return picture

@@ -5,12 +5,12 @@ an int64 count followed by its values. A pickle is a program, so the unpickler h
 what it finds under them are inert objects of this module.
 """
 
+import io
 import math
 import pickle
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -18,20 +18,24 @@ from cam.errors import ModelError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Storage:
-    """A flat array that follows the pickles: `count` values of `dtype`, found by `key`."""
+# Named tuples, because a pickle can rewrite the fields of most other objects that it was handed.
+class _Kind(NamedTuple):
+    """Stands in for a storage class of PyTorch: the dtype of its values."""
 
-    dtype: np.dtype
+    dtype: str
+
+
+class _Storage(NamedTuple):
+    """A flat array that follows the pickles: `count` values of one kind, found by `key`."""
+
+    kind: _Kind
     key: str
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """A strided view of a storage; offset and strides in elements."""
 
     storage: _Storage
@@ -46,8 +50,7 @@ class _Tensor:
         if not whole or last >= values.size or math.prod(self.shape) > values.size:
             raise ValueError(f"a tensor of shape {self.shape} does not fit its storage of {values.size} values")
         strides = tuple(s * values.itemsize for s in self.strides)
-        view = np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides)
-        return np.ascontiguousarray(view)
+        return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides).copy()
 
 
 class _RebuildTensor:
@@ -76,14 +79,15 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: object) -> _Storage:
         match pid:
-            case ("storage", np.dtype() as dtype, str() as key, str(), int() as count, None) if count >= 0:
-                return _Storage(dtype, key, count)
+            case ("storage", _Kind() as kind, str() as key, str(), int() as count, None) if count >= 0:
+                return _Storage(kind, key, count)
         raise pickle.UnpicklingError(f"it refers to {pid!r}, which is no plain storage")
 
 
 def _state_globals() -> dict[tuple[str, str], object]:
-    storages = {("torch", name): dtype for name, dtype in _DTYPES.items()}
-    return storages | {
+    return {
+        ("torch", "FloatStorage"): _Kind("<f4"),
+        ("torch", "LongStorage"): _Kind("<i8"),
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
     }
@@ -98,11 +102,11 @@ def _read_storages(file: BinaryIO, keys: list, wanted: dict[str, _Storage]) -> d
         count = int.from_bytes(file.read(8), "little", signed=True)
         if count != storage.count:
             raise ValueError(f"storage {key} holds {count} values instead of {storage.count}")
-        # read() returns at most what the file has, so a made-up count cannot ask for memory.
-        data = file.read(count * storage.dtype.itemsize)
-        if len(data) != count * storage.dtype.itemsize:
+        dtype = np.dtype(storage.kind.dtype)
+        data = file.read(count * dtype.itemsize)
+        if len(data) != count * dtype.itemsize:
             raise ValueError("it ends early")
-        storages[key] = np.frombuffer(data, storage.dtype)
+        storages[key] = np.frombuffer(data, dtype)
     return storages
 
 
@@ -120,7 +124,10 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     keys = load()
     if not isinstance(state, dict) or not all(isinstance(t, _Tensor) for t in state.values()):
         raise ValueError("it holds something else than named tensors")
-    wanted = {tensor.storage.key: tensor.storage for tensor in state.values()}
+    described = {tensor.storage for tensor in state.values()}
+    wanted = {storage.key: storage for storage in described}
+    if len(wanted) != len(described):
+        raise ValueError("it describes one storage in two ways")
     storages = _read_storages(file, keys, wanted)
     if file.read(1):
         raise ValueError("something follows its last storage")
@@ -134,8 +141,8 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
         ModelError: the file is missing, truncated, of another format, or asks for anything but plain tensors.
     """
     try:
-        with open(path, "rb") as file:
-            return _read(file)
+        # In memory, where reading a made-up length gives what is there; a file would allocate the length first.
+        return _read(io.BytesIO(Path(path).read_bytes()))
     except OSError as error:
         raise ModelError(f"The weights file {path} cannot be read: {error.strerror}.") from error
     # A hostile or cut-off pickle can end in nearly any exception; each means the same to the reader.

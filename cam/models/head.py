@@ -37,12 +37,16 @@ def _producer(tensor: keras.KerasTensor) -> tuple[layers.Layer, list[keras.Keras
     return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
-def _is_global_average(layer: layers.Layer, inputs: keras.KerasTensor) -> bool:
+def _is_global_average(layer: layers.Layer, given: keras.KerasTensor, result: keras.KerasTensor) -> bool:
     if isinstance(layer, layers.GlobalAveragePooling2D):
         return layer.data_format == "channels_last"
-    if isinstance(layer, layers.AveragePooling2D):
-        return layer.data_format == "channels_last" and tuple(layer.pool_size) == tuple(inputs.shape[1:3])
+    if isinstance(layer, layers.AveragePooling2D) and layer.data_format == "channels_last":
+        return tuple(layer.pool_size) == tuple(given.shape[1:3]) and tuple(result.shape[1:3]) == (1, 1)
     return False
+
+
+def _named(layer: layers.Layer) -> str:
+    return f"{layer.name!r} ({type(layer).__name__})"
 
 
 def find_head(network: keras.Model) -> Head:
@@ -55,17 +59,19 @@ def find_head(network: keras.Model) -> Head:
         raise ModelError(f"{_WHY}; the network {network.name!r} has {len(network.outputs)} outputs instead of one.")
     dense, inputs = _producer(network.outputs[0])
     if not isinstance(dense, layers.Dense):
-        raise ModelError(f"{_WHY}; the last layer, {dense.name!r}, is a {type(dense).__name__}.")
+        raise ModelError(f"{_WHY}; the last layer is {_named(dense)}.")
     activation = keras.activations.serialize(dense.activation)
     if activation not in _ACTIVATIONS:
         raise ModelError(f"{_WHY}; the dense layer {dense.name!r} ends in {activation!r}, not in a score a class.")
-    layer, inputs = _producer(inputs[0])
+    result = inputs[0]
+    layer, inputs = _producer(result)
     while isinstance(layer, _PASSES_THROUGH):
-        layer, inputs = _producer(inputs[0])
-    if not _is_global_average(layer, inputs[0] if inputs else None):
+        result = inputs[0]
+        layer, inputs = _producer(result)
+    if not _is_global_average(layer, inputs[0] if inputs else None, result):
         raise ModelError(
-            f"{_WHY}; before the dense layer {dense.name!r} stands {layer.name!r}, a {type(layer).__name__}, "
-            "so its scores are not a sum over places in the photo."
+            f"{_WHY}; before the dense layer {dense.name!r} stands {_named(layer)}, so its scores are not a sum over "
+            "places in the photo."
         )
     weight = np.asarray(dense.kernel, np.float32)
     bias = np.asarray(dense.bias, np.float32) if dense.use_bias else np.zeros(weight.shape[1], np.float32)

@@ -21,7 +21,7 @@ class ModelSpec:
         size: side in pixels of the square it was trained for, used by `fit="squash"`.
         whole_size: side in pixels of the square whose area a whole photo is given, used by `fit="whole"`.
         stride: pixels of its input between neighbouring cells of its last feature maps.
-        parameters: number of trained numbers.
+        parameters: how many numbers were trained; running averages do not count.
         licence: of the weights.
     """
 
@@ -62,7 +62,7 @@ _SPECS = (
         size=224,
         whole_size=224,
         stride=32,
-        parameters=25_636_712,
+        parameters=25_583_592,
         licence="MIT",
     ),
     ModelSpec(

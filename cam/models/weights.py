@@ -96,13 +96,16 @@ class KerasFile:
         target = {"fname": self.path.name, "path": self.path.parent}
         try:
             return Path(pooch.retrieve(self.url, f"md5:{self.md5}", downloader=downloader, **target))
+        except requests.HTTPError as error:
+            reason = f"the server answered {error.response.status_code} {error.response.reason}"
+            raise ModelError(self._not_downloaded(reason)) from error
         except requests.RequestException as error:
             reason = "the network is not reached or was lost on the way"
             raise ModelError(self._not_downloaded(reason)) from error
         except ValueError as error:
             raise ModelError(self._not_downloaded("what arrived is not the expected file")) from error
         except OSError as error:
-            raise ModelError(self._not_downloaded(f"the file cannot be written ({error.strerror})")) from error
+            raise ModelError(self._not_downloaded(f"the file cannot be written ({error.strerror or error})")) from error
 
     def _not_downloaded(self, reason: str) -> str:
         return (

@@ -56,6 +56,7 @@ def search_class(labels: Labels) -> None:
         format_func=lambda index: ", ".join((labels.names[index], *labels.synonyms[index])),
         placeholder="Type a word, such as cat",
         key="search",
+        filter_mode="contains",
         on_change=found,
     )
 

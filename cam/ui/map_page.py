@@ -10,6 +10,7 @@ from cam.render import COLORMAPS
 from cam.ui import classes, link, networks, photos, picture
 from cam.ui.save import View, save_menu
 
+ICON = Path(__file__).with_name("icon.png")
 _STYLE = Path(__file__).with_name("map_page.css")
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
 # Longest side in pixels of the heat as it is sent; the browser enlarges it further.
@@ -20,7 +21,7 @@ def map_page() -> None:
     """The whole page. Widgets come before the network is asked, so that it can be used while the network loads."""
     st.html(_STYLE)
     link.open_link()
-    title, network = st.columns([2.4, 1], vertical_alignment="bottom")
+    title, network = st.columns([2.4, 1], vertical_alignment="center")
     with title.container(key="title"):
         st.markdown("# ClassCam\nSee where a neural network looks when it names what is in a photo.")
     with network:
@@ -35,14 +36,15 @@ def map_page() -> None:
         picture.show_photo(photo, shown)
     ranked, search, count, save, view, fit = _controls()
     if not ready:
-        status, right = status.empty(), right.empty()
+        status, right, ranked = status.empty(), right.empty(), ranked.empty()
         status.markdown(f"Loading {spec.title}: a few seconds, once.")
         with right.container():
             picture.show_waiting(photo, shown, title="Where does it look?", text=f"Loading {spec.title} …")
+        ranked.markdown("The classes appear here.")
     with messages:
         spec, explanation = networks.explain(photo, spec, fit)
     status.markdown(networks.describe(spec, explanation))
-    with ranked:
+    with ranked.container():
         chosen = classes.choose_class(explanation, count)
     with right.container():
         show_heat(photo, shown, explanation, chosen, view)

@@ -51,22 +51,21 @@ def describe(spec: ModelSpec, explanation: Explanation) -> str:
 
 
 def _offer_download(spec: ModelSpec, instead: ModelSpec, error: ModelError) -> None:
-    with st.container(border=True, key="offer"):
-        download = cached.find_download(spec.name)
-        if download is not None and not download.end.done():
-            _show_progress(spec)
-            return
-        failed = download is not None and download.end.exception()
-        if failed and not isinstance(failed, ModelError):
-            raise failed
-        st.warning(f"{failed or error} You still see {instead.title}.", icon=":material/download:")
-        if isinstance(spec.source, KerasFile):
-            st.button(
-                f"Download {spec.title} ({spec.source.size / 2**20:.0f} MB)",
-                key="download",
-                on_click=cached.start_download,
-                args=(spec.name,),
-            )
+    download = cached.find_download(spec.name)
+    if download is not None and not download.end.done():
+        _show_progress(spec)
+        return
+    failed = download is not None and download.end.exception()
+    if failed and not isinstance(failed, ModelError):
+        raise failed
+    st.warning(f"{failed or error} You still see {instead.title}.", icon=":material/download:")
+    if isinstance(spec.source, KerasFile):
+        st.button(
+            f"Download {spec.title} ({spec.source.size / 2**20:.0f} MB)",
+            key="download",
+            on_click=cached.start_download,
+            args=(spec.name,),
+        )
 
 
 @st.fragment(run_every=0.5)

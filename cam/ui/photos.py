@@ -17,7 +17,7 @@ def choose_photo() -> cached.Photo:
         _own_photo()
     with gallery:
         _gallery()
-    if problem := st.session_state.get("photo_problem"):
+    if problem := st.session_state.pop("photo_problem", None):
         st.error(problem, icon=":material/error:")
     return st.session_state.photo
 
@@ -31,7 +31,6 @@ def set_photo(photo: cached.Photo) -> None:
         state.photo_problem = str(error)
         return
     state.photo = photo
-    state.photo_problem = None
     state.chosen = None
 
 

@@ -14,7 +14,7 @@ from cam.images import open_image
 from cam.models.registry import ModelSpec
 from cam.ui.classes import percent
 
-_FIGURE_SIDE = 1600
+_FIGURE_SIDE = 1200
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,20 @@ def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Explanation, ch
     stem = f"{photo.sample or 'photo'}-{chosen.label.replace(' ', '-').replace('/', '-')}-{spec.name}"
     about = f"{chosen.label}, {percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
     seen = (photo, explanation, chosen, view)
-    _button(menu, "Overlay, PNG", f"{stem}.png", "image/png", partial(_overlay, *seen))
-    _button(menu, "Figure, PNG", f"{stem}-figure.png", "image/png", partial(_figure, *seen, about, "png"))
-    _button(menu, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
-    _button(menu, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
-    _button(menu, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
+    row = menu.container(horizontal=True)
+    _button(row, "Overlay, PNG", f"{stem}.png", "image/png", partial(_overlay, *seen))
+    _button(row, "Figure, PNG", f"{stem}-figure.png", "image/png", partial(_figure, *seen, about, "png"))
+    _button(row, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
+    _button(row, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
+    _button(row, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
     menu.caption(
         "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
         "its mean plus the bias is the score."
     )
 
 
-def _button(menu, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
-    menu.download_button(
-        label, make, name, mime, key=f"save_{label}", on_click="ignore", width="stretch", type="tertiary"
-    )
+def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+    row.download_button(label, make, name, mime, key=f"save_{label}", on_click="ignore")
 
 
 def _drawn(image, explanation: Explanation, chosen: Prediction, view: View):

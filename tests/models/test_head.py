@@ -113,22 +113,22 @@ def dense(units=4, **options):
 
 # What stands after the feature maps (8, 8, 5), and what the reason must name.
 REFUSED = {
-    "VGG": ([layers.Flatten(), dense(6, name="fc1"), dense()], "'fc1', a Dense"),
-    "Flatten": ([layers.Flatten(), dense()], "'maps', a Conv2D"),
-    "pooling of a part": ([layers.AveragePooling2D(4, name="part"), layers.Flatten(), dense()], "'part', a Average"),
+    "VGG": ([layers.Flatten(), dense(6, name="fc1"), dense()], "'fc1' (Dense)"),
+    "Flatten": ([layers.Flatten(), dense()], "'maps' (Conv2D)"),
+    "pooling of a part": ([layers.AveragePooling2D(4, name="part"), layers.Flatten(), dense()], "'part' (AveragePooling2D)"),
     "overlapping pooling": (
         [layers.AveragePooling2D(8, strides=1, padding="same", name="lap"), layers.Flatten(), dense()],
-        "'lap', a AveragePooling2D",
+        "'lap' (AveragePooling2D)",
     ),
-    "GlobalMaxPooling": ([layers.GlobalMaxPooling2D(name="max"), dense()], "'max', a GlobalMaxPooling2D"),
+    "GlobalMaxPooling": ([layers.GlobalMaxPooling2D(name="max"), dense()], "'max' (GlobalMaxPooling2D)"),
     "sigmoid": ([layers.GlobalAveragePooling2D(), dense(activation="sigmoid", name="fc")], "'fc' ends in 'sigmoid'"),
     "relu": ([layers.GlobalAveragePooling2D(), dense(activation="relu", name="fc")], "'fc' ends in 'relu'"),
     "Conv2D": ([layers.Conv2D(4, 8, name="last")], "'last', is a Conv2D"),
     "softmax layer": ([layers.GlobalAveragePooling2D(), dense(), layers.Softmax(name="soft")], "'soft', is a Softmax"),
-    "two dense": ([layers.GlobalAveragePooling2D(), dense(6, name="fc1"), dense()], "'fc1', a Dense"),
+    "two dense": ([layers.GlobalAveragePooling2D(), dense(6, name="fc1"), dense()], "'fc1' (Dense)"),
     "LayerNormalization": (
         [layers.GlobalAveragePooling2D(), layers.LayerNormalization(name="norm"), dense()],
-        "'norm', a LayerNormalization",
+        "'norm' (LayerNormalization)",
     ),
 }
 
