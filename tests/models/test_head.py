@@ -123,8 +123,8 @@ REFUSED = {
     "GlobalMaxPooling": ([layers.GlobalMaxPooling2D(name="max"), dense()], "'max' (GlobalMaxPooling2D)"),
     "sigmoid": ([layers.GlobalAveragePooling2D(), dense(activation="sigmoid", name="fc")], "'fc' ends in 'sigmoid'"),
     "relu": ([layers.GlobalAveragePooling2D(), dense(activation="relu", name="fc")], "'fc' ends in 'relu'"),
-    "Conv2D": ([layers.Conv2D(4, 8, name="last")], "'last', is a Conv2D"),
-    "softmax layer": ([layers.GlobalAveragePooling2D(), dense(), layers.Softmax(name="soft")], "'soft', is a Softmax"),
+    "Conv2D": ([layers.Conv2D(4, 8, name="last")], "'last' (Conv2D)"),
+    "softmax layer": ([layers.GlobalAveragePooling2D(), dense(), layers.Softmax(name="soft")], "'soft' (Softmax)"),
     "two dense": ([layers.GlobalAveragePooling2D(), dense(6, name="fc1"), dense()], "'fc1' (Dense)"),
     "LayerNormalization": (
         [layers.GlobalAveragePooling2D(), layers.LayerNormalization(name="norm"), dense()],
