@@ -115,7 +115,10 @@ def dense(units=4, **options):
 REFUSED = {
     "VGG": ([layers.Flatten(), dense(6, name="fc1"), dense()], "'fc1' (Dense)"),
     "Flatten": ([layers.Flatten(), dense()], "'maps' (Conv2D)"),
-    "pooling of a part": ([layers.AveragePooling2D(4, name="part"), layers.Flatten(), dense()], "'part' (AveragePooling2D)"),
+    "pooling of a part": (
+        [layers.AveragePooling2D(4, name="part"), layers.Flatten(), dense()],
+        "'part' (AveragePooling2D)",
+    ),
     "overlapping pooling": (
         [layers.AveragePooling2D(8, strides=1, padding="same", name="lap"), layers.Flatten(), dense()],
         "'lap' (AveragePooling2D)",
