@@ -24,9 +24,9 @@ from cam.models.registry import default_model, find_spec
 if TYPE_CHECKING:
     from cam.engine import Model
 
-# The bounds that the page states: results are dropped after an hour, or when this many newer ones have come.
-RESULT_HOURS = 1
-MAX_RESULTS = 128
+# The bounds that the page states: what is cached is dropped after an hour, or when this many newer results have come.
+KEPT_HOURS = 1
+MAX_KEPT = 128
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 
@@ -55,7 +55,7 @@ class Shown:
     size: tuple[int, int]
 
 
-_cached_result = st.cache_resource(max_entries=MAX_RESULTS, ttl=f"{RESULT_HOURS}h", show_spinner=False)
+_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", show_spinner=False)
 
 
 @_cached_result

@@ -43,8 +43,9 @@ def _own_photo() -> None:
         type=_EXTENSIONS,
         key=f"upload_{turn}",
         on_change=_take_upload,
-        help=f"{FORMATS_TEXT}, up to {MAX_BYTES // 2**20} MB. It stays in this computer's memory, is never written "
-        f"to disk or sent on, and its results are dropped after {cached.RESULT_HOURS} hour at the latest.",
+        help=f"{FORMATS_TEXT}, up to {MAX_BYTES // 2**20} MB. The photo stays in the memory of the computer that runs "
+        f"ClassCam while the page is open and for {cached.KEPT_HOURS} hour at most after that. It is never written to "
+        "disk or sent on.",
     )
     camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")
     if camera.open:
