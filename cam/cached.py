@@ -92,18 +92,30 @@ def data_uri(image: Image.Image, format: str, **options: int) -> str:
 
 # One thread imports TensorFlow and Keras and builds networks: imported by two threads at once, they can deadlock.
 _loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
-_models: "dict[str, Future[Model]]" = {}
+_models: "dict[str, tuple[int | None, Future[Model]]]" = {}
 _lock = threading.Lock()
 
 
 def request_model(name: str) -> "Future[Model]":
-    """The network that is loaded, loads, or starts to load now; one that failed is tried again once it has weights."""
+    """The network that is loaded, loads, or starts to load now; one that failed is tried again with new weights."""
+    path = find_spec(name).source.find()
+    stamp = path.stat().st_mtime_ns if path else None
     with _lock:
-        future = _models.get(name)
-        failed = future is not None and future.done() and future.exception() is not None
-        if future is None or (failed and find_spec(name).available):
-            future = _models[name] = _loader.submit(_load, name)
+        loaded_from, future = _models.get(name, (None, None))
+        if future is None or (_has_failed(future) and stamp != loaded_from):
+            future = _loader.submit(_load, name)
+            _models[name] = (stamp, future)
         return future
+
+
+def is_broken(name: str) -> bool:
+    """Whether the network was tried and could not be loaded."""
+    with _lock:
+        return name in _models and _has_failed(_models[name][1])
+
+
+def _has_failed(future: Future) -> bool:
+    return future.done() and future.exception() is not None
 
 
 def _load(name: str) -> "Model":

@@ -71,8 +71,8 @@ class KerasFile:
 
         if self.find() is None:
             raise ModelError(
-                f"The weights ({self.size / 2**20:.0f} MB) are not on this machine. Download them here, or put "
-                f"{self.path.name} into {self.path.parent}. {_MEANWHILE}"
+                f"The weights ({self.size / 2**20:.0f} MB) are not on this machine: download them on the page, "
+                f"or put {self.path.name} into {self.path.parent}. {_MEANWHILE}"
             )
         if pooch.file_hash(str(self.path), alg="md5") != self.md5:
             raise ModelError(

@@ -27,7 +27,8 @@ def map_page() -> None:
     with network:
         spec = networks.choose_network()
     ready = networks.is_ready(spec)
-    status = st.container(key="status")
+    with st.container(key="status"):
+        line, offer = st.columns([2.4, 1], vertical_alignment="center")
     photo = photos.choose_photo()
     shown = cached.shown(photo)
     messages = st.container()
@@ -36,14 +37,16 @@ def map_page() -> None:
         picture.show_photo(photo, shown)
     ranked, search, count, save, view, fit = _controls()
     if not ready:
-        status, right, ranked = status.empty(), right.empty(), ranked.empty()
-        status.markdown(f"Loading {spec.title}: a few seconds, once.")
+        line, right, ranked = line.empty(), right.empty(), ranked.empty()
+        line.markdown(f"Loading {spec.title}: a few seconds, once.")
         with right.container():
             picture.show_waiting(photo, shown, title="Where does it look?", text=f"Loading {spec.title} …")
         ranked.markdown("The classes appear here.")
     with messages:
-        spec, explanation = networks.explain(photo, spec, fit)
-    status.markdown(networks.describe(spec, explanation))
+        shown_spec, explanation = networks.explain(photo, spec, fit)
+    line.markdown(networks.describe(shown_spec, explanation))
+    with offer:
+        networks.offer_download(spec)
     with ranked.container():
         chosen = classes.choose_class(explanation, count)
     with right.container():
@@ -51,7 +54,7 @@ def map_page() -> None:
     with search:
         classes.search_class(explanation.labels)
     with save:
-        save_menu(photo, spec, explanation, chosen, view)
+        save_menu(photo, shown_spec, explanation, chosen, view)
     link.write_link(chosen.label)
 
 

@@ -5,19 +5,25 @@ import streamlit as st
 from cam import cached
 from cam.errors import ModelError
 from cam.explanation import Explanation
-from cam.models.registry import ModelSpec, default_model, find_spec, list_models
-from cam.models.weights import KerasFile
+from cam.models.registry import ModelSpec, find_spec, list_models
+from cam.models.weights import KerasFile, Wheel
 
 
 def choose_network() -> ModelSpec:
     """The picker of all networks, those without weights on this machine too."""
     specs = {spec.name: spec for spec in list_models()}
-    state = st.session_state
-    if "network" not in state and "network" not in st.query_params:
-        state.network = default_model().name
     titles = {name: spec.title for name, spec in specs.items()}
-    name = st.selectbox("Network", list(specs), format_func=titles.get, key="network", bind="query-params")
+    lines = "\n".join(f"* {_line(spec)}" for spec in specs.values())
+    name = st.selectbox("Network", list(specs), format_func=titles.get, key="network", help=lines)
     return specs[name]
+
+
+def _line(spec: ModelSpec) -> str:
+    """One line on a network: parameters, input, and where its weights are."""
+    return (
+        f"**{spec.title}**: {spec.parameters / 1e6:.1f} million parameters, trained on {spec.size} × {spec.size} "
+        f"pixels, weights {spec.source.place}"
+    )
 
 
 def is_ready(spec: ModelSpec) -> bool:
@@ -31,46 +37,72 @@ def explain(photo: cached.Photo, spec: ModelSpec, fit: str) -> tuple[ModelSpec, 
     try:
         explanation = cached.explained(photo, spec.name, fit)
     except ModelError as error:
-        instead = find_spec(state.get("shown_network") or default_model().name)
-        if instead == spec:
-            raise
-        _offer_download(spec, instead, error)
+        instead = _instead_of(spec)
+        if instead is None:
+            st.error(str(error), icon=":material/error:")
+            st.stop()
+        st.warning(f"{error} You still see {instead.title}.", icon=":material/warning:")
         return instead, cached.explained(photo, instead.name, fit)
     state.shown_network = spec.name
     return spec, explanation
 
 
+def _instead_of(spec: ModelSpec) -> ModelSpec | None:
+    """The network that was shown last, else the first embedded one."""
+    shown = st.session_state.get("shown_network")
+    embedded = [row.name for row in list_models() if isinstance(row.source, Wheel) and row.available]
+    names = [name for name in (shown, *embedded) if name not in (None, spec.name)]
+    return find_spec(names[0]) if names else None
+
+
 def describe(spec: ModelSpec, explanation: Explanation) -> str:
-    """One line on a network and what it was given."""
+    """One line on the network that is shown and how it sees this photo."""
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape
     return (
-        f"{spec.parameters / 1e6:.1f} million parameters · sees {width} × {height} pixels, maps {columns} × {rows} "
-        f"cells · weights {spec.source.place}"
+        f"**{spec.title}** · {spec.parameters / 1e6:.1f} million parameters · sees {width} × {height} pixels · maps "
+        f"{columns} × {rows} cells"
     )
 
 
-def _offer_download(spec: ModelSpec, instead: ModelSpec, error: ModelError) -> None:
+def offer_download(chosen: ModelSpec) -> None:
+    """A button that gets missing weights: the chosen network's, else the first one's that is not on this machine."""
+    state = st.session_state
+    if arrived := state.pop("arrived", None):
+        st.toast(f"{arrived} is on this machine now: choose it under Network.", icon=":material/check:")
+    specs = (chosen, *list_models())
+    missing = [
+        spec
+        for spec in specs
+        if isinstance(spec.source, KerasFile) and (not spec.available or cached.is_broken(spec.name))
+    ]
+    if not missing:
+        return
+    spec = missing[0]
     download = cached.find_download(spec.name)
     if download is not None and not download.end.done():
         _show_progress(spec)
         return
+    st.button(
+        f"Get {spec.title} ({spec.source.size / 2**20:.0f} MB)",
+        icon=":material/download:",
+        type="tertiary",
+        key="download",
+        on_click=cached.start_download,
+        args=(spec.name,),
+    )
     failed = download is not None and download.end.exception()
     if failed and not isinstance(failed, ModelError):
         raise failed
-    st.warning(f"{failed or error} You still see {instead.title}.", icon=":material/download:")
-    if isinstance(spec.source, KerasFile):
-        st.button(
-            f"Download {spec.title} ({spec.source.size / 2**20:.0f} MB)",
-            key="download",
-            on_click=cached.start_download,
-            args=(spec.name,),
-        )
+    if failed:
+        st.error(str(failed), icon=":material/error:")
 
 
 @st.fragment(run_every=0.5)
 def _show_progress(spec: ModelSpec) -> None:
     download = cached.find_download(spec.name)
     if download.end.done():
+        if download.end.exception() is None:
+            st.session_state.arrived = spec.title
         st.rerun()
-    st.progress(download.share, f"Downloading {spec.title}: {download.share:.0%}. The page works meanwhile.")
+    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {spec.source.size / 2**20:.0f} MB")
