@@ -6,11 +6,25 @@ import streamlit as st
 
 
 def main() -> None:
-    """One run of the page, for one session."""
-    from cam.ui.map_page import ICON, map_page
+    """One run of the app, for one session."""
+    from cam.ui.compare_page import compare_page
+    from cam.ui.cover_page import cover_page
+    from cam.ui.frame import ICON
+    from cam.ui.guess_page import guess_page
+    from cam.ui.inside_page import inside_page
+    from cam.ui.map_page import map_page
+    from cam.ui.why_page import why_page
 
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
-    st.navigation([st.Page(map_page, title="See where it looks", default=True)], position="hidden").run()
+    pages = [
+        st.Page(map_page, title="See", default=True),
+        st.Page(inside_page, title="Inside the map", url_path="inside"),
+        st.Page(compare_page, title="Compare", url_path="compare"),
+        st.Page(cover_page, title="Cover it up", url_path="cover"),
+        st.Page(why_page, title="Why it can", url_path="why"),
+        st.Page(guess_page, title="Guess first", url_path="guess"),
+    ]
+    st.navigation(pages, position="top").run()
 
 
 @asynccontextmanager

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
+from cam.agreement import Agreement, agreement
 from cam.explanation import Explanation
 from cam.images import open_image
 from cam.models.registry import default_model, find_spec
 
 if TYPE_CHECKING:
     from cam.engine import Model
+    from cam.models.anatomy import Anatomy
 
 # The bounds that the page states: what is cached is dropped after an hour, or when this many newer results have come.
 KEPT_HOURS = 1
@@ -83,6 +85,19 @@ def explained(photo: Photo, network: str, fit: str) -> Explanation:
     return _explained(photo.digest, network, fit, photo.data)
 
 
+@st.cache_resource(max_entries=16, ttl=f"{KEPT_HOURS}h", show_spinner=False)
+def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
+    # Already imported: there is an explanation.
+    from cam.engine import class_maps
+
+    return agreement(_explanation, class_maps(_explanation))
+
+
+def agreed(photo: Photo, network: str, explanation: Explanation) -> Agreement:
+    """All class maps of a photo that was given whole, by a 1 x 1 convolution; no forward pass."""
+    return _agreed(photo.digest, network, explanation)
+
+
 def data_uri(image: Image.Image, format: str, **options: int) -> str:
     """The picture as a URI that holds its bytes."""
     buffer = io.BytesIO()
@@ -126,6 +141,18 @@ def _load(name: str) -> "Model":
     gc.collect()
     gc.freeze()
     return model
+
+
+@st.cache_resource(show_spinner=False)
+def anatomies() -> "Future[tuple[Anatomy, ...]]":
+    """The networks of the page "Why it can" as blocks; read once, in the thread that loads networks."""
+    return _loader.submit(_anatomies)
+
+
+def _anatomies() -> "tuple[Anatomy, ...]":
+    from cam.models import anatomy
+
+    return anatomy.anatomies()
 
 
 def preload() -> None:

@@ -23,6 +23,7 @@ _SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec], tuple[int, int]]] = {
     "whole": lambda size, spec: whole_size(size, spec.whole_size, spec.stride),
     "squash": lambda size, spec: (spec.size, spec.size),
+    "given": lambda size, spec: size,
 }
 _TOLERANCE = 1e-4
 
@@ -71,7 +72,8 @@ class Model:
         Args:
             image: RGB, as `open_image` gives it.
             fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic
-                fixed square, for comparison with papers.
+                fixed square, for comparison with papers; "given" takes the pixels as they are, for a photo that was
+                brought to an `Explanation.input_size` before.
 
         Raises:
             ValueError: another mode than RGB, or another fit.
@@ -107,6 +109,15 @@ class Model:
                 f"{self.spec.title} cannot be explained exactly: the mean of its class maps plus the bias differs from "
                 f"its own scores by {error:.2g}."
             )
+
+
+def class_maps(explanation: Explanation) -> np.ndarray:
+    """float32 (h, w, classes): the maps of all classes at once, by a 1 x 1 convolution with the dense layer's weights.
+
+    No forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
+    """
+    kernel = explanation.weight[np.newaxis, np.newaxis]
+    return tf.nn.conv2d(explanation.features[np.newaxis], kernel, strides=1, padding="VALID").numpy()[0]
 
 
 def _features_function(network: keras.Model, head: Head) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -54,8 +54,9 @@ class Explanation:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """float32 (classes,): the logits."""
-        return _read_only(self.features.mean(axis=(0, 1)) @ self.weight + self.bias)
+        """float32 (classes,): the logits, summed in float64 so that they are right to the last digit."""
+        means = self.features.mean(axis=(0, 1), dtype=np.float64)
+        return _read_only((means @ self.weight + self.bias).astype(np.float32))
 
     @cached_property
     def probabilities(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The figure for a slide or a handout: the photo, the heat over it, what it shows, and its colour scale."""
 
 import io
+import textwrap
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +14,9 @@ from PIL import Image
 _WIDTH, _DPI = 12.0, 150
 # What the pictures leave to the colour bar, and the heights in inches of a title and of the note.
 _PICTURES, _TITLE, _NOTE = 0.92, 0.45, 0.5
+_HIGHEST = 14.0
+# Where lines break: letters of a title in an inch, and of the note in all.
+_TITLE_LETTERS, _NOTE_LETTERS = 8, 130
 # Photos wider than this many times their height stand above each other.
 _PANORAMA = 1.9
 
@@ -30,19 +34,21 @@ def figure(image: Image.Image, picture: Image.Image, *, maximum: float, colormap
     """
     wide = image.width > _PANORAMA * image.height
     rows, columns = (2, 1) if wide else (1, 2)
-    height = rows * (_PICTURES * _WIDTH / columns * image.height / image.width + _TITLE) + _NOTE
+    side = _PICTURES * _WIDTH / columns
+    height = min(rows * (side * image.height / image.width + _TITLE) + _NOTE, _HIGHEST)
+    side = min(side, (height - _NOTE) / rows * image.width / image.height)
     # Made without pyplot, whose global state is not safe in a server's threads.
-    drawing = Figure(figsize=(_WIDTH, min(height, 14.0)), layout="constrained")
+    drawing = Figure(figsize=(_WIDTH, height), layout="constrained")
     FigureCanvasAgg(drawing)
     left, right = drawing.subplots(rows, columns)
     for axes, pixels, caption in ((left, image, "Photo"), (right, picture, title)):
         axes.imshow(np.asarray(pixels))
-        axes.set_title(caption, loc="left", fontsize=15)
+        axes.set_title(textwrap.fill(caption, round(side * _TITLE_LETTERS)), loc="left", fontsize=15, parse_math=False)
         axes.set_axis_off()
     scale = ScalarMappable(Normalize(0.0, max(maximum, np.finfo(np.float32).tiny)), colormap)
     bar = drawing.colorbar(scale, ax=[left, right], fraction=0.025, pad=0.015)
     bar.set_label("evidence for the class (units of the score)", fontsize=11)
-    drawing.supxlabel(note, fontsize=10)
+    drawing.supxlabel(textwrap.fill(note, _NOTE_LETTERS), fontsize=10, parse_math=False)
     return drawing
 
 

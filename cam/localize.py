@@ -46,3 +46,12 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
         for (y, x), peak in zip(ndimage.find_objects(regions), peaks, strict=True)
     ]
     return sorted(found, key=lambda box: -box.peak)
+
+
+def peak_place(class_map: np.ndarray) -> str:
+    """Where a class map (h, w) is highest, in words: the third of the photo, down and across, of that cell's centre."""
+    rows, columns = class_map.shape
+    row, column = divmod(int(class_map.argmax()), columns)
+    down = ("top", "middle", "bottom")[(6 * row + 3) // (2 * rows)]
+    across = ("left", "centre", "right")[(6 * column + 3) // (2 * columns)]
+    return f"{down} {across}"

@@ -28,17 +28,20 @@ COLORMAPS = (
 )
 
 
-def normalized(heatmap: np.ndarray) -> np.ndarray:
+def normalized(heatmap: np.ndarray, maximum: float | None = None) -> np.ndarray:
     """The evidence for a class as float32 0..1: below zero becomes 0, the maximum 1; all 0 where nothing is above zero.
+
+    Args:
+        heatmap: float (height, width), signed.
+        maximum: the value that becomes 1, to draw several maps on one scale; the heatmap's own where there is none.
 
     Raises:
         ValueError: the heatmap is not two-dimensional and finite.
     """
-    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
-        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
+    _check(heatmap)
     positive = np.clip(heatmap, 0.0, None).astype(np.float32)
-    maximum = positive.max()
-    return positive / maximum if maximum > 0 else positive
+    maximum = positive.max() if maximum is None else np.float32(maximum)
+    return np.minimum(positive / maximum, 1.0) if maximum > 0 else np.zeros_like(positive)
 
 
 @cache
@@ -52,11 +55,48 @@ def palette(colormap: str) -> np.ndarray:
     return colours
 
 
-def heat_layer(heatmap: np.ndarray, colormap: str = "inferno") -> Image.Image:
+def heat_layer(heatmap: np.ndarray, colormap: str = "inferno", *, maximum: float | None = None) -> Image.Image:
     """The coloured heat alone, a palette image of the heatmap's size: 256 steps from no evidence to the maximum."""
-    layer = Image.fromarray(np.rint(normalized(heatmap) * 255).astype(np.uint8))
+    layer = Image.fromarray(np.rint(normalized(heatmap, maximum) * 255).astype(np.uint8))
     layer.putpalette(palette(colormap).tobytes())
     return layer
+
+
+# Diverging, dark in the middle like the scale of the heat, safe for colour-blind eyes: blue against, yellow for.
+SIGNED_COLORMAP = "managua_r"
+
+
+@cache
+def signed_palette() -> np.ndarray:
+    """uint8 (256, 3): the RGB colours of the signed scale, 0 the most against, 255 the most for."""
+    colours = matplotlib.colormaps[SIGNED_COLORMAP](np.arange(256), bytes=True)[:, :3]
+    colours.flags.writeable = False
+    return colours
+
+
+def signed_layer(heatmap: np.ndarray, limit: float | None = None) -> Image.Image:
+    """Evidence for and against, coloured: a palette image of the heatmap's size, centred on zero.
+
+    Args:
+        heatmap: finite float (height, width), signed.
+        limit: the value at either end of the scale; the largest size in the heatmap where there is none.
+
+    Raises:
+        ValueError: the heatmap is not two-dimensional and finite, or the limit is not above zero.
+    """
+    _check(heatmap)
+    if limit is not None and not limit > 0:
+        raise ValueError(f"limit must be above 0, not {limit}")
+    limit = limit or float(np.abs(heatmap).max()) or 1.0
+    steps = np.rint((np.clip(heatmap / limit, -1.0, 1.0) + 1.0) * 127.5)
+    layer = Image.fromarray(steps.astype(np.uint8))
+    layer.putpalette(signed_palette().tobytes())
+    return layer
+
+
+def _check(heatmap: np.ndarray) -> None:
+    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
+        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
 
 
 def overlay(image: Image.Image, heatmap: np.ndarray, *, colormap: str = "inferno", opacity: float = 0.5) -> Image.Image:

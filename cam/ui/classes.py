@@ -9,10 +9,13 @@ COUNTS = (5, 10, 15, 20)
 
 
 def percent(probability: float) -> str:
-    """A probability as it is read aloud: 78 %, 3.4 %, below 0.1 %."""
-    if probability < 0.001:
+    """A probability as it is read aloud: 78 %, 3.4 %, below 0.1 %, above 99.9 %."""
+    share = 100 * probability
+    if share < 0.1:
         return "below 0.1 %"
-    return f"{probability:.0%}".replace("%", " %") if probability >= 0.0995 else f"{100 * probability:.1f} %"
+    if share > 99.9:
+        return "above 99.9 %"
+    return f"{share:.0f} %" if 9.95 <= share < 99 else f"{share:.1f} %"
 
 
 def choose_class(explanation: Explanation, count: int) -> Prediction:

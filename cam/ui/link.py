@@ -1,32 +1,42 @@
 """The link in the address bar reproduces what is seen: here photo, network, class; other widgets bind themselves."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from cam.errors import CamError
 from cam.labels import imagenet_labels
 from cam.models.registry import default_model, find_spec
+from cam.ui.messages import report
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
 
-def open_link() -> None:
-    """Once a session: the photo, network and class that the link names, or the ones that the page opens with."""
+def open_link(sample: str = DEFAULT, wanted: int | None = None) -> None:
+    """Once a session: the photo, network and class that the link names, or the sample and class given here."""
     state, params = st.session_state, st.query_params
     if "photo" in state:
         return
     samples = list_samples()
-    name = params.get("photo", DEFAULT)
-    set_photo(samples.get(name, samples[DEFAULT]).photo())
+    name = params.get("photo", sample)
+    set_photo(samples.get(name, samples[sample]).photo())
+    if "photo" not in params:
+        state.chosen = wanted
     if name not in samples:
-        state.photo_problem = f"There is no sample photo {name!r}, so the link opens another one. Choose one below."
+        report(f"There is no sample photo {name!r}, so the link opens another one. Choose one below.")
     state.network = default_model().name
+    if "network" in params:
+        _take(lambda: setattr(state, "network", find_spec(params["network"]).name))
+    if "class" in params:
+        _take(lambda: setattr(state, "chosen", imagenet_labels().index(params["class"])))
+
+
+def _take(part: Callable[[], None]) -> None:
+    """One part of the link; a wrong one is said and leaves the others as they are."""
     try:
-        if "network" in params:
-            state.network = find_spec(params["network"]).name
-        if "class" in params:
-            state.chosen = imagenet_labels().index(params["class"])
+        part()
     except CamError as error:
-        state.photo_problem = str(error)
+        report(str(error))
 
 
 def write_link(class_label: str) -> None:

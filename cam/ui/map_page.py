@@ -1,25 +1,19 @@
 """The page "See where the network looks": the photo, the heat over it, the classes, and how the heat is drawn."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from cam import cached, localize
 from cam.explanation import Explanation, Prediction
 from cam.render import COLORMAPS
-from cam.ui import classes, link, networks, photos, picture
+from cam.ui import classes, frame, link, networks, photos, picture
 from cam.ui.save import View, save_menu
 
-ICON = Path(__file__).with_name("icon.png")
-_STYLE = Path(__file__).with_name("map_page.css")
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
-# Longest side in pixels of the heat as it is sent; the browser enlarges it further.
-_HEAT_SIDE = 640
 
 
 def map_page() -> None:
     """The whole page. Widgets come before the network is asked, so that it can be used while the network loads."""
-    st.html(_STYLE)
+    frame.style()
     link.open_link()
     title, network = st.columns([2.4, 1], vertical_alignment="center")
     with title.container(key="title"):
@@ -104,9 +98,7 @@ def show_heat(
     photo: cached.Photo, shown: cached.Shown, explanation: Explanation, chosen: Prediction, view: View
 ) -> None:
     """The heat of one class over the photo."""
-    width, height = shown.size
-    scale = min(1.0, _HEAT_SIDE / max(width, height))
-    heatmap = explanation.heatmap(chosen.index, size=(max(1, round(width * scale)), max(1, round(height * scale))))
+    heatmap = explanation.heatmap(chosen.index, size=picture.map_size(shown))
     found = [] if view.threshold is None else localize.boxes(heatmap, view.threshold / 100)
     picture.show_heat(
         photo,
@@ -126,11 +118,10 @@ def _alt(explanation: Explanation, chosen: Prediction, boxes: int) -> str:
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
         return f"Nothing in the photo is evidence for {chosen.label} ({classes.percent(chosen.probability)})."
-    row, column = divmod(int(cells.argmax()), cells.shape[1])
-    down = ("top", "middle", "bottom")[3 * row // cells.shape[0]]
-    across = ("left", "centre", "right")[3 * column // cells.shape[1]]
-    boxed = f" {boxes} boxes drawn." if boxes else ""
-    return f"Heat over the photo: the strongest evidence for {chosen.label} is at the {down} {across}.{boxed}"
+    boxed = f" {boxes} {'box' if boxes == 1 else 'boxes'} drawn." if boxes else ""
+    return (
+        f"Heat over the photo: the strongest evidence for {chosen.label} is at the {localize.peak_place(cells)}.{boxed}"
+    )
 
 
 def _notes() -> None:

@@ -7,6 +7,7 @@ from cam.errors import ModelError
 from cam.explanation import Explanation
 from cam.models.registry import ModelSpec, find_spec, list_models
 from cam.models.weights import KerasFile, Wheel
+from cam.ui.messages import show_error, show_warning
 
 
 def choose_network() -> ModelSpec:
@@ -14,7 +15,9 @@ def choose_network() -> ModelSpec:
     specs = {spec.name: spec for spec in list_models()}
     titles = {name: spec.title for name, spec in specs.items()}
     lines = "\n".join(f"* {_line(spec)}" for spec in specs.values())
-    name = st.selectbox("Network", list(specs), format_func=titles.get, key="network", help=lines)
+    name = st.selectbox(
+        "Network", list(specs), format_func=titles.get, key="network", help=lines, persist_state="session"
+    )
     return specs[name]
 
 
@@ -39,9 +42,9 @@ def explain(photo: cached.Photo, spec: ModelSpec, fit: str) -> tuple[ModelSpec, 
     except ModelError as error:
         instead = _instead_of(spec)
         if instead is None:
-            st.error(str(error), icon=":material/error:")
+            show_error(str(error))
             st.stop()
-        st.warning(f"{error} You still see {instead.title}.", icon=":material/warning:")
+        show_warning(f"{error} You still see {instead.title}.")
         return instead, cached.explained(photo, instead.name, fit)
     state.shown_network = spec.name
     return spec, explanation
@@ -69,7 +72,7 @@ def offer_download(chosen: ModelSpec) -> None:
     """A button that gets missing weights: the chosen network's, else the first one's that is not on this machine."""
     state = st.session_state
     if arrived := state.pop("arrived", None):
-        st.toast(f"{arrived} is on this machine now: choose it under Network.", icon=":material/check:")
+        st.toast(f"{arrived} is on this machine now; it stands under Network.", icon=":material/check:")
     specs = (chosen, *list_models())
     missing = [
         spec
@@ -95,7 +98,7 @@ def offer_download(chosen: ModelSpec) -> None:
     if failed and not isinstance(failed, ModelError):
         raise failed
     if failed:
-        st.error(str(failed), icon=":material/error:")
+        show_error(str(failed))
 
 
 @st.fragment(run_every=0.5)

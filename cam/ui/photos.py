@@ -5,6 +5,7 @@ import streamlit as st
 from cam import cached
 from cam.errors import ImageError
 from cam.images import FORMATS_TEXT, MAX_BYTES
+from cam.ui.messages import report, show_reported
 from cam.ui.samples import list_samples, thumbnail
 
 _EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
@@ -13,12 +14,13 @@ _EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"
 def choose_photo() -> cached.Photo:
     """The widgets side by side; returns the photo to explain: the last one that could be opened."""
     own, gallery = st.columns([1, 2.4], gap="medium")
-    with own:
+    with own.container(key="own"):
         _own_photo()
     with gallery:
         _gallery()
-    if problem := st.session_state.pop("photo_problem", None):
-        st.error(problem, icon=":material/error:")
+    # In a place of its own, so that what comes and goes here does not make the pictures below anew.
+    with st.container():
+        show_reported()
     return st.session_state.photo
 
 
@@ -28,7 +30,7 @@ def set_photo(photo: cached.Photo) -> None:
     try:
         cached.shown(photo)
     except ImageError as error:
-        state.photo_problem = str(error)
+        report(str(error))
         return
     state.photo = photo
     state.chosen = None

@@ -42,10 +42,13 @@ function build(parent) {
   return parts;
 }
 
-// A picture is swapped only when the next one can be painted at once, so that nothing flickers.
+// A picture is swapped only when the next one can be painted at once, so that nothing flickers; of several on their way
+// only the last one counts.
 function swap(frame, name, next) {
   next.className = name;
+  frame[name] = next;
   const show = () => {
+    if (frame[name] !== next) return;
     frame.querySelector(`img.${name}`)?.remove();
     name === "photo" ? frame.prepend(next) : frame.querySelector("img.photo").after(next);
   };
@@ -69,7 +72,9 @@ function showPhoto({ frame }, data) {
 
 function showHeat({ frame }, data) {
   const heat = image(data.heat, data.alt);
-  heat.style.opacity = data.opacity / 100;
+  // The slider may have moved since the server knew where it stood.
+  const moved = document.querySelector(".st-key-opacity input")?.getAttribute("value");
+  heat.style.opacity = (moved ?? data.opacity) / 100;
   swap(frame, "heat", heat);
 }
 
@@ -116,8 +121,7 @@ export default function ({ data, parentElement }) {
   window.addEventListener("classcam-photo", arrived);
   const slider = new MutationObserver((changes) => {
     const moved = changes.find(({ target }) => target.closest(".st-key-opacity"));
-    const heat = frame.querySelector("img.heat");
-    if (moved && heat) heat.style.opacity = moved.target.getAttribute("value") / 100;
+    if (moved && frame.heat) frame.heat.style.opacity = moved.target.getAttribute("value") / 100;
   });
   slider.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["value"] });
   return () => {

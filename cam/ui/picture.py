@@ -1,13 +1,15 @@
-"""The two pictures: the photo, and the heat over it. Their opacity changes in the browser, without the server."""
+"""The pictures: a photo, or a map over it. The opacity of the heat changes in the browser, without the server."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from cam.cached import Photo, Shown, data_uri
 from cam.localize import Box
-from cam.render import heat_layer, palette
+from cam.render import heat_layer, palette, signed_layer, signed_palette
 
 _HERE = Path(__file__).parent
 _picture = st.components.v2.component(
@@ -15,13 +17,22 @@ _picture = st.components.v2.component(
     css=(_HERE / "picture.css").read_text(encoding="utf-8"),
     js=(_HERE / "picture.js").read_text(encoding="utf-8"),
 )
-# Colours that the bar below the heat is drawn from.
+# Colours that the bar below a map is drawn from.
 _BAR_STEPS = 24
+# Longest side in pixels of a map as it is sent; the browser enlarges it further.
+_MAP_SIDE = 640
 
 
-def show_photo(photo: Photo, shown: Shown) -> None:
-    """The photo with its title and credit; the pictures of the heat take it from here, so it is sent once."""
-    _mount("photo", photo, shown, uri=shown.uri, title=photo.title, alt=f"Photo: {photo.title}", below=photo.credit)
+def map_size(shown: Shown) -> tuple[int, int]:
+    """The (width, height) at which a map is drawn over a photo."""
+    scale = min(1.0, _MAP_SIDE / max(shown.size))
+    width, height = shown.size
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def show_photo(photo: Photo, shown: Shown, *, key: str = "photo") -> None:
+    """The photo with its title and credit; other pictures on the page take it from here, so it is sent once."""
+    _mount(key, photo, shown, uri=shown.uri, title=photo.title, alt=f"Photo: {photo.title}", below=photo.credit)
 
 
 def show_waiting(photo: Photo, shown: Shown, *, title: str, text: str) -> None:
@@ -32,37 +43,120 @@ def show_waiting(photo: Photo, shown: Shown, *, title: str, text: str) -> None:
 def show_heat(
     photo: Photo,
     shown: Shown,
-    heatmap,
+    heatmap: np.ndarray,
     *,
+    key: str = "heat",
     title: str,
-    value: str,
+    value: str = "",
     alt: str,
-    colormap: str,
-    opacity: int,
-    boxes: Sequence[Box],
+    colormap: str = "inferno",
+    opacity: int = 60,
+    boxes: Sequence[Box] = (),
+    maximum: float | None = None,
 ) -> None:
-    """The heat over the photo, with boxes in the heatmap's pixels; opacity in percent."""
+    """The evidence for a class over the photo.
+
+    Args:
+        photo: what `show_photo` shows on the same page.
+        shown: the same, as the browser has it.
+        heatmap: float (height, width), signed, of the photo's shape.
+        key: unique on the page.
+        title: over the picture, left.
+        value: over the picture, right.
+        alt: what the picture shows, in words.
+        colormap: one of `cam.render.COLORMAPS`.
+        opacity: in percent.
+        boxes: in the heatmap's pixels.
+        maximum: upper end of the scale, for several pictures on one scale; the heatmap's own where there is none.
+    """
     height, width = heatmap.shape
-    colors = palette(colormap)[:: 256 // _BAR_STEPS]
-    maximum = max(0.0, float(heatmap.max()))
-    bar = {
-        "colors": [f"rgb({r} {g} {b})" for r, g, b in colors.tolist()],
-        "low": "no evidence",
-        "high": f"most evidence ({maximum:.1f})" if maximum else "none here",
-        "alt": f"Colour scale of the evidence, from 0 to {maximum:.1f} in units of the score",
-    }
+    top = max(0.0, float(heatmap.max()) if maximum is None else maximum)
     _mount(
-        "heat",
+        key,
         photo,
         shown,
-        heat=data_uri(heat_layer(heatmap, colormap), "PNG", compress_level=1),
+        heat=data_uri(heat_layer(heatmap, colormap, maximum=maximum), "PNG", compress_level=1),
         title=title,
         value=value,
         alt=alt,
         opacity=opacity,
-        bar=bar,
+        bar=_bar(palette(colormap), "no evidence", f"most evidence ({top:.1f})" if top else "none here", 0.0, top),
         boxes=[[b.left / width, b.top / height, b.right / width, b.bottom / height] for b in boxes],
     )
+
+
+def show_signed(
+    photo: Photo,
+    shown: Shown,
+    heatmap: np.ndarray,
+    *,
+    key: str,
+    title: str,
+    value: str = "",
+    alt: str,
+    opacity: int = 75,
+    limit: float | None = None,
+    below: str = "",
+) -> None:
+    """Evidence for and against over the photo, on the scale centred on zero; the arguments are those of `show_heat`.
+
+    Args:
+        limit: the value at either end of the scale; the largest size in the heatmap where there is none.
+        below: a text in place of the colour scale, for pictures that share one.
+    """
+    end = limit or float(np.abs(heatmap).max())
+    _mount(
+        key,
+        photo,
+        shown,
+        heat=data_uri(signed_layer(heatmap, limit), "PNG", compress_level=1),
+        title=title,
+        value=value,
+        alt=alt,
+        opacity=opacity,
+        bar=None if below else _bar(signed_palette(), f"against (−{end:.1f})", f"for (+{end:.1f})", -end, end),
+        below=below,
+    )
+
+
+def show_layer(
+    photo: Photo,
+    shown: Shown,
+    layer: Image.Image,
+    *,
+    key: str,
+    title: str,
+    value: str = "",
+    alt: str,
+    brings_photo: bool = False,
+) -> None:
+    """The photo under a layer that hides parts of it; the arguments are those of `show_heat`.
+
+    Args:
+        layer: RGBA of any size, stretched over the photo.
+        brings_photo: stands for `show_photo` on its page.
+    """
+    _mount(
+        key,
+        photo,
+        shown,
+        uri=shown.uri if brings_photo else None,
+        heat=data_uri(layer, "PNG", compress_level=1),
+        title=title,
+        value=value,
+        alt=alt,
+        opacity=100,
+        below=photo.credit if brings_photo else "",
+    )
+
+
+def _bar(colors: np.ndarray, low: str, high: str, start: float, end: float) -> dict[str, object]:
+    return {
+        "colors": [f"rgb({r} {g} {b})" for r, g, b in colors[:: 256 // _BAR_STEPS].tolist()],
+        "low": low,
+        "high": high,
+        "alt": f"Colour scale of the evidence, from {start:.1f} to {end:.1f} in units of the score",
+    }
 
 
 def _mount(key: str, photo: Photo, shown: Shown, **data: object) -> None:

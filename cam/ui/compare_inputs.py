@@ -1,0 +1,74 @@
+"""Compare what explains one class of one photo: two networks, or the photo whole and squashed."""
+
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cam import cached
+from cam.errors import ModelError
+from cam.explanation import Explanation
+from cam.models.registry import ModelSpec, list_models
+from cam.ui import networks
+from cam.ui.compare_pictures import Map, input_facts, map_of, show_maps
+from cam.ui.frame import Scene
+from cam.ui.messages import show_warning
+
+
+def show_networks(scene: Scene, controls: DeltaGenerator) -> None:
+    """The chosen class in the network of the page and in a second one."""
+    with controls:
+        spec = _choose_second(scene)
+        st.markdown(
+            f"Where two networks look for **{scene.chosen.label}**. Scores of different networks cannot be compared, "
+            "so each map has its own scale."
+        )
+    show_maps(scene, [_map(scene.spec.title, scene, scene.explanation, scene.shown), lambda: _second_map(scene, spec)])
+
+
+def show_fits(scene: Scene, controls: DeltaGenerator) -> None:
+    """The chosen class where the network is given the whole photo, and where it is squashed to a square."""
+    with controls:
+        st.markdown(
+            "Networks are trained on square pictures. Squashing makes the photo a square and changes the shape of what "
+            "is in it; whole keeps the shape. Both maps have one scale."
+        )
+        as_given = st.toggle("Draw it as the network is given it", True, key="as_given", bind="query-params")
+    explanation = cached.explained(scene.photo, scene.spec.name, "squash")
+    shown = replace(scene.shown, size=explanation.input_size) if as_given else scene.shown
+    maps = [
+        _map("Whole photo", scene, scene.explanation, scene.shown),
+        _map("Squashed to a square", scene, explanation, shown),
+    ]
+    show_maps(scene, maps, maximum=max(one.peak for one in maps))
+
+
+def _choose_second(scene: Scene) -> ModelSpec:
+    """Any network but that of the page; the first one that is on this machine where none was chosen."""
+    specs = {spec.name: spec for spec in list_models() if spec.name != scene.spec.name}
+    titles = {name: spec.title for name, spec in specs.items()}
+    first = next((i for i, spec in enumerate(specs.values()) if spec.available), 0)
+    name = st.selectbox(
+        "Second network", list(specs), first, format_func=titles.get, key="second", bind="query-params", width=400
+    )
+    return specs[name]
+
+
+def _second_map(scene: Scene, spec: ModelSpec) -> Map | None:
+    """The map of the second network; where it cannot be loaded, its place says why."""
+    line = st.empty()
+    if not networks.is_ready(spec):
+        line.markdown(f"Loading {spec.title}: a few seconds, once.")
+    try:
+        explanation = cached.explained(scene.photo, spec.name, "whole")
+    except ModelError as error:
+        with line:
+            show_warning(f"{spec.title}: {error}")
+        return None
+    line.empty()
+    return _map(spec.title, scene, explanation, scene.shown)
+
+
+def _map(title: str, scene: Scene, explanation: Explanation, shown: cached.Shown) -> Map:
+    index = scene.chosen.index
+    return map_of(title, explanation, index, shown, input_facts(explanation, index))

@@ -1,0 +1,97 @@
+"""The pictures of the page "Compare": maps side by side, each with what is known of it below."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cam.cached import Shown
+from cam.explanation import Explanation, Prediction
+from cam.localize import peak_place
+from cam.ui import classes, picture
+from cam.ui.frame import Scene
+from cam.written import number
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """A class map as it is drawn: its title, its class, and the heatmap in the shape of `shown`."""
+
+    title: str
+    prediction: Prediction
+    explanation: Explanation
+    shown: Shown
+    heatmap: np.ndarray
+    facts: tuple[str, ...] = ()
+
+    @property
+    def peak(self) -> float:
+        """The strongest evidence, in units of the score; 0 where there is none."""
+        return max(0.0, float(self.heatmap.max()))
+
+
+def map_of(title: str, explanation: Explanation, index: int, shown: Shown, facts: tuple[str, ...] = ()) -> Map:
+    """The map of the class `index`."""
+    heatmap = explanation.heatmap(index, size=picture.map_size(shown))
+    return Map(title, explanation.prediction(index), explanation, shown, heatmap, facts)
+
+
+def show_maps(scene: Scene, maps: list[Map | Callable[[], Map | None]], *, maximum: float | None = None) -> None:
+    """The maps in one row, equally high; one that is a function is asked for when all before it are shown.
+
+    Args:
+        scene: the photo.
+        maps: up to four; a function that returns None leaves its place to what it has written there.
+        maximum: upper end of the scale of all maps; each its own where there is none.
+    """
+    widths = [_width(scene.shown if callable(one) else one.shown) for one in maps]
+    for place, (column, given) in enumerate(zip(st.columns(widths, gap="medium"), maps, strict=True)):
+        with column:
+            one = given() if callable(given) else given
+            if one is not None:
+                _show_map(scene, one, place, maximum)
+
+
+def _width(shown: Shown) -> float:
+    """The share of the row that makes pictures of any shape equally high; the text below needs some width."""
+    width, height = shown.size
+    return min(max(width / height, 0.75), 2.4)
+
+
+def _show_map(scene: Scene, one: Map, place: int, maximum: float | None) -> None:
+    picture.show_heat(
+        scene.photo,
+        one.shown,
+        one.heatmap,
+        key=f"compare_{place}",
+        title=one.title,
+        value=classes.percent(one.prediction.probability),
+        alt=_alt(one),
+        maximum=maximum,
+    )
+    st.markdown("  \n".join(one.facts))
+
+
+def input_facts(explanation: Explanation, index: int) -> tuple[str, ...]:
+    """What differs when the same photo is given in another way, or to another network."""
+    best, one = explanation.top(1)[0], explanation.prediction(index)
+    width, height = explanation.input_size
+    rows, columns, _ = explanation.features.shape
+    return (
+        f"Score **{number(one.score, 2)}** · place **{explanation.rank(index):,}** of {len(explanation.labels):,}",
+        f"Sees **{width} × {height}** pixels · map of **{columns} × {rows}** cells",
+        f"Most probable: **{best.label}**, {classes.percent(best.probability)}",
+    )
+
+
+def _alt(one: Map) -> str:
+    label, probability = one.prediction.label, classes.percent(one.prediction.probability)
+    named = label if one.title == label else f"{label} ({one.title})"
+    if not one.peak:
+        return f"Nothing in the photo is evidence for {named}. Probability {probability}."
+    place = peak_place(one.explanation.class_map(one.prediction.index))
+    return (
+        f"Heat over the photo: the strongest evidence for {named} is at the {place}, {one.peak:.1f} in units of the "
+        f"score. Probability {probability}."
+    )

@@ -1,0 +1,115 @@
+"""What the pages of the lesson have in common: heading, choice of photo, class and network, loading, and the link."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from cam import cached
+from cam.explanation import Explanation, Prediction
+from cam.models.registry import ModelSpec
+from cam.ui import link, networks
+from cam.ui.messages import show_reported
+from cam.ui.photos import set_photo
+from cam.ui.samples import DEFAULT, list_samples
+
+ICON = Path(__file__).with_name("icon.png")
+_STYLE = Path(__file__).with_name("page.css")
+_OWN = "own"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a page shows: the photo, the network, what it says about the photo, and the class that was chosen."""
+
+    photo: cached.Photo
+    shown: cached.Shown
+    spec: ModelSpec
+    explanation: Explanation
+    chosen: Prediction
+
+
+def style() -> None:
+    """The look of all pages."""
+    st.html(_STYLE)
+
+
+def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, wanted: int | None = None) -> Scene:
+    """Heading and choices of a page of the lesson; waits for the network and explains the photo.
+
+    Photo, class and network are those of the page before.
+
+    Args:
+        title: of the page.
+        sentence: what the page is about, in a line or two.
+        sample: the sample that the page opens with when it is the first one; it makes the page's point.
+        wanted: the class, by index, that it opens with then.
+    """
+    style()
+    link.open_link(sample, wanted)
+    st.markdown(f"# {title}\n{sentence}")
+    return choose_scene()
+
+
+def choose_scene() -> Scene:
+    """The choices of photo, class and network, and what the network says about the photo."""
+    photo_column, class_column, network_column = st.columns(3)
+    with photo_column:
+        photo = _choose_photo()
+    with network_column:
+        spec = networks.choose_network()
+    with st.container():
+        show_reported()
+    shown = cached.shown(photo)
+    slot = class_column.empty()
+    if not networks.is_ready(spec):
+        slot.markdown(f"Loading {spec.title}: a few seconds, once.")
+    spec, explanation = networks.explain(photo, spec, "whole")
+    with slot:
+        chosen = _choose_class(explanation)
+    link.write_link(chosen.label)
+    return Scene(photo, shown, spec, explanation, chosen)
+
+
+def _choose_photo() -> cached.Photo:
+    """The samples by title; a photo of one's own, chosen on the first page, stands above them."""
+    state = st.session_state
+    samples = list_samples()
+    photo = state.photo
+    names = list(samples) if photo.sample else [_OWN, *samples]
+    state.lesson_photo = photo.sample or _OWN
+    st.selectbox(
+        "Photo",
+        names,
+        format_func=lambda name: samples[name].title if name in samples else photo.title,
+        key="lesson_photo",
+        on_change=_take_sample,
+        help="Photos of your own are uploaded on the first page; every page shows them.",
+    )
+    return photo
+
+
+def _take_sample() -> None:
+    if (name := st.session_state.lesson_photo) != _OWN:
+        set_photo(list_samples()[name].photo())
+
+
+def _choose_class(explanation: Explanation) -> Prediction:
+    """All classes, the most probable first; typing finds one."""
+    state = st.session_state
+    best = explanation.top(len(explanation.labels))
+    state.lesson_class = best[0].index if state.chosen is None else state.chosen
+    names = explanation.labels.names
+
+    def choose() -> None:
+        state.chosen = state.lesson_class
+
+    index = st.selectbox(
+        "Class, most probable first",
+        [row.index for row in best],
+        format_func=lambda index: names[index],
+        key="lesson_class",
+        filter_mode="contains",
+        on_change=choose,
+    )
+    return explanation.prediction(index)

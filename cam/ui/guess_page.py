@@ -1,0 +1,186 @@
+"""The page "Guess first": the student marks where the network looks, then the map is revealed."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cam import cached, guess
+from cam.guess import Rectangle
+from cam.localize import Box
+from cam.models.registry import find_spec
+from cam.ui import link, networks, picture
+from cam.ui.classes import percent
+from cam.ui.draw import draw_box
+from cam.ui.frame import Scene, choose_scene, style
+from cam.ui.guess_cases import CASES, OWN, Case
+from cam.ui.guess_tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
+from cam.ui.messages import show_reported
+from cam.ui.samples import list_samples
+
+_STYLE = Path(__file__).with_name("guess_page.css")
+_CASES = {case.name: case for case in CASES}
+
+
+def guess_page() -> None:
+    """The whole page."""
+    style()
+    st.html(_STYLE)
+    _arrive()
+    with st.container(key="guess_title"):
+        st.markdown("# Guess first\nMark where you think the network looks. Then see.")
+    case = _choose_case()
+    with st.container(key="guess_question"):
+        scene = choose_scene() if case.name == OWN else _scene_of(case, st.empty())
+    subject = Subject(case.name, scene.photo.digest, scene.spec.name, case.fit, scene.chosen.index)
+    made = guesses().get(subject)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        box = _show_photo(scene, subject, made)
+    with right:
+        _show_map(scene, made)
+    with st.container(key="guess_result"):
+        told, tally = st.columns(2, gap="medium")
+    with told:
+        with st.container(horizontal=True, vertical_alignment="center", key="guess_numbers"):
+            _buttons(case, scene, subject, box)
+            if made is not None and made.caught is not None:
+                _numbers(made)
+        if made is not None:
+            st.markdown(_lesson(case, scene, made))
+    with tally:
+        _show_tally()
+
+
+def _arrive() -> None:
+    """From another page, or by a link with a photo, the page opens with that photo; else with the first case."""
+    state, params = st.session_state, st.query_params
+    named = "photo" in state or "photo" in params
+    link.open_link(CASES[0].sample)
+    if named and "case" not in state and "case" not in params:
+        state.case = OWN
+
+
+def _choose_case() -> Case:
+    titles = {name: case.title for name, case in _CASES.items()}
+    name = st.radio(
+        "Cases",
+        list(titles),
+        format_func=titles.get,
+        key="case",
+        horizontal=True,
+        label_visibility="collapsed",
+        width="stretch",
+        bind="query-params",
+    )
+    return _CASES[name]
+
+
+def _scene_of(case: Case, question: DeltaGenerator) -> Scene:
+    """What a case shows; the photo, class and network of the other pages stay as they are."""
+    for name in ("photo", "class", "network"):
+        st.query_params.pop(name, None)
+    show_reported()
+    photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
+    if not networks.is_ready(spec):
+        question.markdown(f"{case.question} Loading {spec.title}: a few seconds, once.")
+    spec, explanation = networks.explain(photo, spec, case.fit)
+    question.markdown(case.question)
+    return Scene(photo, cached.shown(photo), spec, explanation, explanation.prediction(case.label))
+
+
+def _show_photo(scene: Scene, subject: Subject, made: Guess | None) -> Rectangle | None:
+    """The photo to mark, or with the guess that was made; returns what is marked."""
+    return draw_box(
+        scene.photo,
+        scene.shown,
+        key=f"guess_{turn()}_{subject.key}",
+        label=f"Where does the network look for {scene.chosen.label}?" if made is None else "Your guess",
+        box=made and made.box,
+        fixed=made is not None,
+    )
+
+
+def _show_map(scene: Scene, made: Guess | None) -> None:
+    """The map once a guess is made; a place for it before."""
+    photo, shown, chosen = scene.photo, scene.shown, scene.chosen
+    if made is None:
+        picture.show_waiting(photo, shown, title="The map", text="Mark the photo, then reveal.")
+        return
+    size = picture.map_size(shown)
+    if made.caught is None:
+        alt = f"The photo without heat: no place is evidence for {chosen.label}."
+    else:
+        alt = f"Heat over the photo: {whole_percent(made.caught)} of the evidence for {chosen.label} is in your box."
+    picture.show_heat(
+        photo,
+        shown,
+        scene.explanation.heatmap(chosen.index, size=size),
+        key="guess",
+        title=f"Evidence for {chosen.label}",
+        value=percent(chosen.probability),
+        alt=alt,
+        boxes=[_pixels(made.box, size)],
+    )
+
+
+def _pixels(box: Rectangle, size: tuple[int, int]) -> Box:
+    """The guess in pixels of the map, as pictures draw it."""
+    (left, top, right, bottom), (width, height) = box, size
+    return Box(round(left * width), round(top * height), round(right * width), round(bottom * height), 0.0)
+
+
+def _buttons(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
+    """Reveal, and on to the next case."""
+    made = subject in guesses()
+    st.button(
+        "Reveal",
+        key="guess_reveal",
+        type="secondary" if made else "primary",
+        disabled=made or box is None,
+        on_click=_reveal,
+        args=(case, scene, subject, box),
+    )
+    if case is not CASES[-1]:
+        st.button("Next", key="guess_next", type="primary" if made else "secondary", on_click=_go_on, args=(case,))
+
+
+def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle) -> None:
+    heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
+    title = scene.photo.title if case.name == OWN else case.title
+    made = Guess(title, scene.chosen.label, box, guess.caught(heatmap, box), guess.marked(box))
+    st.session_state.guesses = {**guesses(), subject: made}
+
+
+def _go_on(case: Case) -> None:
+    st.session_state.case = CASES[CASES.index(case) + 1].name
+
+
+def _numbers(made: Guess) -> None:
+    """The result of a guess, large enough for the back of the room."""
+    with st.container(horizontal=True, width="content", key="guess_metrics"):
+        st.metric("Evidence caught", whole_percent(made.caught), width="content")
+        st.metric("Photo marked", whole_percent(made.marked), width="content")
+        st.metric("Points", signed(made.points), width="content")
+
+
+def _lesson(case: Case, scene: Scene, made: Guess) -> str:
+    """What the case teaches, or that there was nothing to catch."""
+    chosen = scene.chosen
+    if made.caught is None:
+        return f"There is nothing to catch: no place of this photo is evidence for {chosen.label}."
+    place = f"{scene.explanation.rank(chosen.index):,}"
+    return case.lesson.format(label=chosen.label, place=place, probability=percent(chosen.probability))
+
+
+def _show_tally() -> None:
+    rows = list(guesses().values())
+    with st.container(key="guess_tally"):
+        if rows:
+            st.html(tally_html(rows))
+        st.markdown(
+            "**Points** are the percent caught minus the percent marked. "
+            "A box over everything catches all the evidence and earns nothing."
+        )
+        if rows:
+            st.button("Start again", key="guess_again", type="tertiary", on_click=start_again)

@@ -1,0 +1,34 @@
+"""What went wrong, in place: sentences shown word for word, whatever signs a file's name or a link brings into them."""
+
+import re
+
+import streamlit as st
+
+# What Markdown would read as more than text: a link could otherwise bring in a picture from elsewhere.
+_MARKDOWN = re.compile(r"[\\`*\[\]<>~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[\w/+-]+:)")
+
+
+def report(text: str) -> None:
+    """Keep a problem for the place on the page where it is shown once."""
+    st.session_state.setdefault("problems", []).append(text)
+
+
+def show_reported() -> None:
+    """Show the problems of this run; they are gone with the next."""
+    for text in st.session_state.pop("problems", []):
+        show_error(text)
+
+
+def show_error(text: str) -> None:
+    """A sentence on what could not be done."""
+    st.error(plain(text), icon=":material/error:")
+
+
+def show_warning(text: str) -> None:
+    """A sentence on what is missing."""
+    st.warning(plain(text), icon=":material/warning:")
+
+
+def plain(text: str) -> str:
+    """The text as Markdown that reads as it is written."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
