@@ -133,7 +133,7 @@ def test_a_network_without_a_linear_head_is_refused(make_tiny, tiny_network):
 
 
 def test_an_unknown_fit_is_named_with_the_known_ones(tiny_model, noise_photo):
-    with pytest.raises(ValueError, match="fit must be one of whole, squash, not 'crop'"):
+    with pytest.raises(ValueError, match="fit must be one of whole, squash, given, not 'crop'"):
         tiny_model.explain(noise_photo(20, 20), fit="crop")
 
 
@@ -171,6 +171,7 @@ def test_explaining_changes_neither_photo_nor_pixels_nor_weights(make_tiny, tiny
         ("whole", (200, 50), (64, 16)),  # 64 cells of 4 pixels in the shape 4:1 are 16 x 4
         ("whole", (50, 50), (32, 32)),
         ("whole", (16, 400), (8, 160)),  # sqrt(64 / 25) = 1.6 and sqrt(64 * 25) = 40 cells
+        ("given", (200, 48), (200, 48)),
     ],
 )
 def test_the_fit_decides_the_size_at_which_a_photo_is_seen(tiny_model, noise_photo, fit, size, input_size):

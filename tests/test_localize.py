@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cam.localize import Box, boxes
+from cam.localize import Box, boxes, peak_place
 
 
 def two_blobs() -> np.ndarray:
@@ -106,3 +106,19 @@ def test_the_heatmap_is_not_modified():
     heatmap.flags.writeable = False
     boxes(heatmap)
     assert np.array_equal(heatmap, two_blobs())
+
+
+@pytest.mark.parametrize(
+    ("shape", "peak", "words"),
+    [
+        ((3, 3), (0, 0), "top left"),
+        ((3, 3), (2, 1), "bottom centre"),
+        ((7, 15), (2, 4), "middle left"),  # centres at 2.5 / 7 = 0.36 and 4.5 / 15 = 0.30
+        ((7, 15), (1, 14), "top right"),
+        ((1, 6), (0, 3), "middle centre"),
+    ],
+)
+def test_the_peak_is_placed_by_the_centre_of_its_cell(shape, peak, words):
+    class_map = np.zeros(shape, np.float32)
+    class_map[peak] = 1.0
+    assert peak_place(class_map) == words

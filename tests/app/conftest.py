@@ -1,0 +1,22 @@
+"""Fixtures of the page's tests: what the server holds for all sessions is put back before and after each test."""
+
+import pytest
+import streamlit as st
+
+from cam import cached
+
+
+@pytest.fixture(autouse=True)
+def server(monkeypatch, tmp_path):
+    """A server without ResNet-50, without downloads; the embedded networks stay loaded once they are."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(cached, "_downloads", {})
+    cached._models.pop("resnet50", None)
+    yield
+    cached._models.pop("resnet50", None)
+
+
+@pytest.fixture
+def fresh():
+    """A server that has explained no photo yet."""
+    st.cache_resource.clear()

@@ -1,0 +1,151 @@
+"""The link in the address bar: it reproduces what was seen, and a wrong one still opens the page."""
+
+import numpy as np
+import pytest
+from app_page import DOG, LITE0, LITE2, NAMES, RESNET50, class_of, engine, heat_pixels, open_page, picture, works
+
+from cam.errors import CamError
+from cam.labels import imagenet_labels
+from cam.models.registry import find_spec
+from cam.render import heat_layer
+from cam.ui.samples import DEFAULT, list_samples
+
+FULL = {
+    "photo": "two_jaguars",
+    "class": NAMES[DOG],
+    "network": LITE0,
+    "colors": "Jet (as in papers)",
+    "opacity": "35",
+    "box": "true",
+    "threshold": "40",
+    "fit": "Squashed to a square",
+    "classes": "10 classes",
+}
+
+
+def problem(wrong) -> str:
+    with pytest.raises(CamError) as caught:
+        wrong()
+    return str(caught.value)
+
+
+def test_a_link_sets_every_choice():
+    at = open_page(**FULL)
+    state = {key: at.session_state[key] for key in ("network", "colors", "opacity", "box", "threshold", "fit")}
+    assert works(at) and not at.error
+    assert state == {
+        "network": LITE0,
+        "colors": "jet",
+        "opacity": 35,
+        "box": True,
+        "threshold": 40,
+        "fit": "squash",
+    }
+    assert at.radio(key="sample").value == "two_jaguars"
+    assert len(at.radio(key="row").options) == 10 + 1
+    assert at.query_params == FULL
+
+
+def test_the_first_page_of_a_link_is_already_drawn_as_the_link_says():
+    at = open_page(**FULL)
+    explanation = engine("two_jaguars", LITE0, "squash")
+    height, width, _ = heat_pixels(at).shape
+    expected = heat_layer(explanation.heatmap(DOG, size=(width, height)), "jet")
+    assert explanation.input_size == (224, 224)
+    np.testing.assert_array_equal(heat_pixels(at), np.asarray(expected.convert("RGB")))
+    assert any("224 × 224" in text.value for text in at.markdown)
+    assert (class_of(at), picture(at, "heat")["opacity"]) == (DOG, 35)
+    assert picture(at, "heat")["boxes"]
+
+
+def test_the_link_that_a_session_ends_with_shows_the_same_in_another_session():
+    at = open_page(box="true", colors="Viridis", fit="Squashed to a square")
+    at.radio(key="sample").set_value("giraffes").run()
+    at.selectbox(key="search").set_value(340).run()
+    other = open_page(**at.query_params)
+    assert picture(other, "heat") == picture(at, "heat")
+    assert picture(other, "photo") == picture(at, "photo")
+
+
+def test_photo_network_and_class_come_into_the_link_when_they_are_chosen():
+    at = open_page()
+    assert at.query_params == {"photo": DEFAULT, "network": LITE2}
+    at.radio(key="row").set_value(DOG).run()
+    assert at.query_params == {"photo": DEFAULT, "network": LITE2, "class": NAMES[DOG]}
+    at.selectbox(key="network").set_value(LITE0).run()
+    assert at.query_params == {"photo": DEFAULT, "network": LITE0, "class": NAMES[DOG]}
+    at.radio(key="sample").set_value("crab").run()
+    assert at.query_params == {"photo": "crab", "network": LITE0}
+
+
+@pytest.mark.parametrize("index", [7, 134, 285, 517])
+def test_each_class_is_found_again_by_its_name_in_a_link(index):
+    assert class_of(open_page(**{"class": NAMES[index]})) == index
+
+
+def test_a_class_is_found_by_a_synonym_and_in_any_case():
+    at = open_page(**{"class": "ALSATIAN"})
+    assert class_of(at) == DOG
+    assert at.query_params["class"] == NAMES[DOG]
+
+
+@pytest.mark.parametrize("name", ["unicorn", "../cam/ui/icon", "crab.jpg", "Crab"])
+def test_an_unknown_photo_is_said_and_the_default_opens(name):
+    at = open_page(photo=name, box="true")
+    assert works(at)
+    assert len(at.error) == 1 and repr(name) in at.error[0].value
+    assert picture(at, "photo")["title"] == list_samples()[DEFAULT].title
+    assert at.query_params["photo"] == DEFAULT
+    assert not at.run().error
+
+
+@pytest.mark.parametrize("name", ["unicorn", "crane", "235"])
+def test_an_unknown_or_ambiguous_class_is_said_and_the_top_class_opens(name):
+    at = open_page(photo="crab", **{"class": name})
+    assert works(at)
+    assert [error.value for error in at.error] == [problem(lambda: imagenet_labels().index(name))]
+    assert class_of(at) == engine("crab").top(1)[0].index
+    assert "class" not in at.query_params
+    assert not at.run().error
+
+
+def test_an_unknown_network_is_said_and_the_default_opens():
+    at = open_page(network="lenet-5")
+    assert works(at) and not at.warning
+    assert [error.value for error in at.error] == [problem(lambda: find_spec("lenet-5"))]
+    assert (at.selectbox(key="network").value, at.query_params["network"]) == (LITE2, LITE2)
+    assert not at.run().error
+
+
+@pytest.mark.parametrize("wrong", ["photo", "network"])
+def test_one_wrong_part_of_a_link_leaves_the_others_as_they_are(wrong):
+    link = {"photo": "crab", "network": LITE0, "class": NAMES[DOG], "colors": "Viridis"}
+    at = open_page(**{**link, wrong: "unicorn"})
+    usual = {"photo": DEFAULT, "network": LITE2}
+    assert works(at) and len(at.error) == 1
+    assert at.query_params == {**link, wrong: usual[wrong]}
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "usual"),
+    [
+        ("colors", "Rainbow", "inferno"),
+        ("fit", "Cropped", "whole"),
+        ("classes", "1000 classes", 5),
+        ("opacity", "much", 60),
+        ("opacity", "250", 60),
+        ("threshold", "-20", 20),
+        ("box", "perhaps", False),
+    ],
+)
+def test_a_wrong_choice_in_a_link_opens_the_page_as_usual(key, wrong, usual):
+    at = open_page(**{key: wrong})
+    assert works(at) and not at.warning
+    assert at.session_state[key] == usual
+
+
+def test_a_link_to_a_network_whose_weights_are_missing_shows_another_one_and_says_so():
+    at = open_page(network=RESNET50, photo="crab")
+    assert works(at)
+    assert len(at.warning) == 1 and "EfficientNet-Lite2" in at.warning[0].value
+    assert class_of(at) == engine("crab").top(1)[0].index

@@ -1,0 +1,97 @@
+"""While a network loads: the page is there, says so, and goes on by itself."""
+
+from concurrent.futures import Future
+
+import pytest
+from app_page import LITE0, LITE2, class_of, engine, open_page, picture, works
+
+from cam import cached
+from cam.models.registry import find_spec
+from cam.ui import picture as picture_ui
+
+
+class Loading(Future):
+    """A future that is not done until it was waited for."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def result(self, timeout=None):
+        if not self.done():
+            self.set_result(self.model)
+        return super().result(timeout)
+
+
+@pytest.fixture
+def loading(monkeypatch, fresh):
+    """Networks that are asked for start to load again."""
+    models = {name: cached.request_model(name).result() for name in (LITE0, LITE2)}
+    futures = {name: Loading(model) for name, model in models.items()}
+    monkeypatch.setattr(cached, "request_model", futures.__getitem__)
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[dict]:
+    """What the page showed while it waited."""
+    shown, show = [], picture_ui.show_waiting
+
+    def record(photo, photo_shown, **texts):
+        shown.append({"photo": photo.title, **texts})
+        show(photo, photo_shown, **texts)
+
+    monkeypatch.setattr(picture_ui, "show_waiting", record)
+    return shown
+
+
+def test_the_page_says_which_network_loads_and_then_shows_the_heat(loading, waits):
+    at = open_page(photo="crab")
+    assert [wait["photo"] for wait in waits] == ["Crab"]
+    assert find_spec(LITE2).title in waits[0]["text"]
+    assert works(at) and class_of(at) == engine("crab").top(1)[0].index
+
+
+def test_nothing_of_the_waiting_stays_on_the_page(loading, waits):
+    at = open_page()
+    assert len(waits) == 1
+    assert [element.key for element in at.get("bidi_component")] == ["picture_photo", "picture_heat"]
+    assert not [text.value for text in at.markdown if "Loading" in text.value or "appear here" in text.value]
+
+
+def test_a_network_that_is_loaded_does_not_wait(loading, waits):
+    at = open_page()
+    at.radio(key="sample").set_value("crab").run()
+    assert len(waits) == 1
+
+
+def test_another_network_waits_for_itself(loading, waits):
+    at = open_page()
+    at.selectbox(key="network").set_value(LITE0).run()
+    assert len(waits) == 2
+    assert find_spec(LITE2).title in waits[0]["text"] and find_spec(LITE0).title in waits[1]["text"]
+    assert works(at)
+
+
+def test_the_widgets_are_there_before_the_network_is(monkeypatch, loading):
+    """The page is looked at in the middle of its run, when it starts to wait."""
+    asked = []
+    monkeypatch.setattr(picture_ui, "show_waiting", lambda *_, **__: asked.append(set(widgets())))
+    open_page()
+    assert asked and {"network", "sample", "opacity", "colors", "fit", "box", "threshold", "classes"} <= asked[0]
+
+
+def widgets() -> list[str]:
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    ids = get_script_run_ctx().shared.widget_ids_this_run.snapshot()
+    return [text.rsplit("-", 1)[-1] for text in ids]
+
+
+def test_the_photo_is_shown_while_the_network_loads(monkeypatch, loading):
+    order = []
+    for name in ("show_photo", "show_waiting", "show_heat"):
+        show = getattr(picture_ui, name)
+        monkeypatch.setattr(picture_ui, name, lambda *a, _n=name, _s=show, **k: (order.append(_n), _s(*a, **k)))
+    at = open_page()
+    assert order == ["show_photo", "show_waiting", "show_heat"]
+    assert picture(at, "photo")["uri"]

@@ -1,0 +1,241 @@
+"""The page "Why this network can do it": its numbers against the engine, and no forward pass of its own."""
+
+import html
+import re
+from concurrent.futures import Future
+
+import app_page
+import numpy as np
+import pyarrow
+import pytest
+from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.testing.v1 import AppTest
+
+from cam import cached
+from cam.agreement import agreement
+from cam.errors import ModelError
+from cam.render import signed_layer
+from cam.ui import picture as picture_ui
+from cam.ui.samples import list_samples
+from cam.ui.why_page import scientific
+
+SAMPLE, BEAR, FOX = "polar_bear", 296, 279
+RANDOM = "efficientnet-lite2-random"
+
+
+def script():
+    from cam.ui.why_page import why_page
+
+    why_page()
+
+
+def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> AppTest:
+    """A new session that opens the page, by a link or with a photo of one's own."""
+    at = AppTest.from_function(script, default_timeout=60)
+    at._bidi_component_manager = app_page._components()
+    if photo:
+        own = {"photo": cached.photo_of(photo, "mine.jpg"), "chosen": None, "network": network}
+        for name, value in own.items():
+            at.session_state[name] = value
+    at.query_params.update({"network": network, **link})
+    return at.run()
+
+
+def words(at: AppTest) -> str:
+    """All texts of the page as they are read, without tags."""
+    bodies = [element.proto.body for element in at.get("html")]
+    plain = [html.unescape(re.sub("<[^>]+>", " ", body)) for body in bodies]
+    return " ".join(" ".join([*plain, *(text.value for text in at.markdown)]).split())
+
+
+def works(at: AppTest) -> bool:
+    """Nothing was raised, and both maps are over the photo."""
+    ids = {picture(at, name)["id"] for name in ("photo", "why_dense", "why_convolution")}
+    return not at.exception and not at.error and len(ids) == 1
+
+
+@pytest.fixture(scope="module")
+def why() -> AppTest:
+    return open_why()
+
+
+def test_the_shares_of_the_dense_layers_are_said_in_percent_and_millions(why):
+    said = words(why)
+    assert "VGG-16**: 89.4 % of its 138.4 million parameters are in dense layers." in said
+    assert "ResNet-50**: 8.0 % of its 25.6 million parameters are in dense layers." in said
+    # 1,281,000 of 6,092,072
+    assert "EfficientNet-Lite2**: 21.0 % of its 6.1 million parameters are in dense layers." in said
+
+
+def test_the_boxes_have_their_shapes_and_parameters(why):
+    said = words(why)
+    for box in (
+        "2 convolutions 224 × 224 × 64 38,720 parameters",
+        "Pooling 7 × 7 × 512 no parameters",
+        "Flatten 25,088 numbers no parameters",
+        "Dense layer fc1 4,096 numbers 102,764,544 parameters",
+        "1 convolution 112 × 112 × 64 9,600 parameters",
+        "Global average pooling 2,048 numbers no parameters",
+        "Dense layer 1,000 numbers 1,281,000 parameters",
+    ):
+        assert box in said
+
+
+def test_the_bars_of_a_network_are_the_shares_of_its_boxes_and_fill_one_box_together(why):
+    body = next(element.proto.body for element in why.get("html") if "networks" in element.proto.body)
+    for column in re.findall("<section>.*?</section>", body):
+        shares = [float(share) for share in re.findall(r"--share: ([\d.]+)%", column)]
+        counts = [int(count.replace(",", "")) for count in re.findall(r'count">([\d,]+) parameters', column)]
+        assert sum(shares) == pytest.approx(100, abs=0.1)
+        filled = [share for share in shares if share]
+        assert filled == pytest.approx([100 * count / sum(counts) for count in counts], abs=0.005)
+
+
+def test_places_are_lost_after_the_last_map_of_each_network(why):
+    body = next(element.proto.body for element in why.get("html") if "networks" in element.proto.body)
+    kept = [part.count("<li") for part in re.findall('<div class="keeps">.*?</div>', body)]
+    lost = [part.count("<li") for part in re.findall('<div class="lost">.*?</div>', body)]
+    assert (kept, lost) == ([6, 5, 5], [4, 2, 2])
+
+
+def test_the_refusal_is_the_sentence_of_the_engine_word_for_word(why):
+    import keras
+
+    from cam.models.head import find_head
+
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(inputs)
+    for name, units in (("fc1", 6), ("fc2", 6), ("predictions", 4)):
+        x = keras.layers.Dense(units, name=name)(x)
+    with pytest.raises(ModelError) as caught:
+        find_head(keras.Model(inputs, x))
+    assert f"ClassCam refuses it: {caught.value}" in words(why)
+    assert words(why).count("ClassCam refuses it") == 1
+    assert words(why).count("ClassCam can explain it") == 2
+
+
+def test_the_chart_has_the_millions_of_both_places(why):
+    data = why.get("vega_lite_chart")[0].proto.datasets[0].data.data
+    table = pyarrow.ipc.open_stream(data).read_all().to_pydict()
+    drawn = dict(zip(zip(table["network"], table["place"], strict=True), table["millions"], strict=True))
+    assert drawn == pytest.approx(
+        {
+            ("VGG-16", "convolutions"): 14.714688,
+            ("VGG-16", "dense layers"): 123.642856,
+            ("ResNet-50", "convolutions"): 23.534592,
+            ("ResNet-50", "dense layers"): 2.049,
+            ("EfficientNet-Lite2", "convolutions"): 4.811072,
+            ("EfficientNet-Lite2", "dense layers"): 1.281,
+        }
+    )
+
+
+@pytest.mark.parametrize("network", [LITE2, LITE0, RANDOM])
+def test_all_maps_at_once_agree_with_those_of_the_engine_and_the_page_says_how_far(network):
+    from cam.engine import class_maps
+
+    at = open_why(network=network)
+    explanation = engine(SAMPLE, network)
+    maps = np.tensordot(explanation.features.astype(float), explanation.weight.astype(float), 1)
+    result = agreement(explanation, class_maps(explanation))
+    # Some units in the last of the about seven digits of the largest number that is added.
+    assert result.map_difference < 1e-5 * np.abs(maps).max()
+    assert result.score_difference < 1e-5 * np.abs(maps).max()
+    rows, columns, count = explanation.features.shape
+    low, high = (f"{value:+.1f}".replace("-", "−") for value in (maps.min(), maps.max()))
+    said = words(at)
+    assert f"Class maps at once 1,000 of {rows} × {columns} cells, from {low} to {high}" in said
+    assert f"Largest difference of the maps {scientific(result.map_difference)} from" in said
+    assert f"Largest difference of the scores {scientific(result.score_difference)} average + bias" in said
+    assert f"class maps {rows} × {columns} × 1,000" in said
+    assert f"feature maps {rows} × {columns} × {count:,} average numbers {count:,} dense layer scores 1,000" in said
+
+
+def test_both_pictures_are_the_signed_map_of_the_chosen_class_on_one_scale():
+    at = open_why(**{"class": NAMES[FOX]})
+    dense, convolution = picture(at, "why_dense"), picture(at, "why_convolution")
+    drawn = decoded(dense["heat"])
+    heatmap = engine(SAMPLE).heatmap(FOX, size=drawn.size)
+    np.testing.assert_array_equal(np.asarray(drawn), np.asarray(signed_layer(heatmap)))
+    steps = [np.asarray(decoded(data["heat"])).astype(int) for data in (dense, convolution)]
+    # A value at the border of two colours may fall on either side.
+    assert np.abs(steps[0] - steps[1]).max() <= 1
+    assert dense["bar"] == convolution["bar"]
+    assert NAMES[FOX] in dense["alt"] and NAMES[FOX] in convolution["alt"]
+    assert f"**{NAMES[FOX]}**" in words(at)
+
+
+def test_the_page_costs_one_forward_pass_and_another_class_none(fresh):
+    open_why()
+    before = passes()
+    open_why()
+    at = open_why(**{"class": NAMES[FOX]})
+    at.selectbox(key="lesson_class").set_value(BEAR).run()
+    assert works(at) and passes() == before
+    assert NAMES[BEAR] in picture(at, "why_convolution")["alt"]
+
+
+def test_a_photo_that_is_new_costs_one_pass(noise_photo):
+    before = passes()
+    assert works(open_why(file_of(noise_photo(310, 200, seed=7))))
+    assert passes() == before + 1
+
+
+@pytest.mark.parametrize("network", [LITE2, RANDOM])
+@pytest.mark.parametrize(
+    "photo",
+    [Image.new("RGB", (300, 200), (90, 90, 90)), Image.new("RGB", (1600, 160), "white"), Image.new("L", (64, 640))],
+    ids=["one colour", "panorama", "upright panorama"],
+)
+def test_odd_photos_are_explained_alike(photo, network):
+    at = open_why(file_of(photo), network)
+    assert works(at)
+    rows, columns = engine(file_of(photo), network).features.shape[:2]
+    assert f"of {rows} × {columns} cells" in words(at)
+
+
+def test_a_class_without_any_evidence_is_drawn(fresh):
+    photo = list_samples()[SAMPLE].path.read_bytes()
+    maxima = (engine(photo).features @ engine(photo).weight).max(axis=(0, 1))
+    assert maxima.min() < 0
+    at = open_why(**{"class": NAMES[int(maxima.argmin())]})
+    assert works(at)
+    # Below the middle of the scale everywhere: all against.
+    assert np.asarray(decoded(picture(at, "why_dense")["heat"])).max() <= 127
+
+
+class Reading(Future):
+    """The networks while they are read: done only when someone has waited."""
+
+    def __init__(self, notes: list[str], anatomies: tuple):
+        super().__init__()
+        self.notes, self.anatomies = notes, anatomies
+
+    def result(self, timeout=None):
+        self.notes.append("waits")
+        return self.anatomies
+
+
+def test_the_page_says_that_it_reads_the_networks_and_shows_the_maps_meanwhile(monkeypatch):
+    notes, show, write = [], picture_ui.show_signed, DeltaGenerator.markdown
+    reading = Reading(notes, cached.anatomies().result())
+    monkeypatch.setattr(cached, "anatomies", lambda: reading)
+    monkeypatch.setattr(picture_ui, "show_signed", lambda *a, key, **b: (notes.append(key), show(*a, key=key, **b)))
+    monkeypatch.setattr(DeltaGenerator, "markdown", lambda self, body: (notes.append(body[:8]), write(self, body)))
+    at = open_why()
+    assert notes[:4] == ["Counting", "why_dense", "why_convolution", "waits"]
+    assert "Counting" not in words(at) and "89.4 %" in words(at)
+
+
+def test_the_networks_are_read_once():
+    assert cached.anatomies() is cached.anatomies()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (3.8147e-6, "3.8 × 10⁻⁶"), (9.96e-7, "1.0 × 10⁻⁶"), (0.5, "5.0 × 10⁻¹"), (1.2e-10, "1.2 × 10⁻¹⁰")],
+)
+def test_small_numbers_are_written_with_a_power_of_ten(value, text):
+    assert scientific(value) == text

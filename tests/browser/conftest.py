@@ -1,0 +1,99 @@
+"""The page in a real browser: one server and one Chromium for all tests, a fresh page for each.
+
+Pages share one browser context, so that the browser keeps Streamlit's scripts, which halves the time of the tests;
+every page is a session of its own on the server nevertheless. A test of two visitors asks for contexts of their own.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from page_server import Server, running_server
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The browser's own traffic is off, so that every request that is seen is the page's.
+_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_VIEWPORT = {"width": 1366, "height": 1000}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Headless Chromium; where it or Playwright is missing, the tests skip and say what to install."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        pytest.skip(f"needs a browser, one of {', '.join(_NAMES)}: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser, tmp_path_factory) -> Iterator[Server]:
+    """The app that all tests share."""
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_context(browser, server) -> Iterator:
+    """The browser context of all pages that need none of their own."""
+    with browser.new_context(base_url=server.url, viewport=_VIEWPORT) as context:
+        yield context
+
+
+@pytest.fixture
+def new_page(browser, request) -> Iterator[Callable]:
+    """A function that makes an empty page; `goto("/...")` opens the app.
+
+    With `alone=True`, a server, or options of Playwright's `new_context`, it is in a browser context of its own. After
+    the test, every page must have asked its server alone, and have reported no error.
+    """
+    contexts, pages, strangers, problems = [], [], [], []
+
+    def make(*, alone: bool = False, server: Server | None = None, **options):
+        home = server or request.getfixturevalue("server")
+        if alone or server or options:
+            context = browser.new_context(base_url=home.url, **{"viewport": _VIEWPORT, **options})
+            contexts.append(context)
+        else:
+            context = request.getfixturevalue("shared_context")
+        pages.append(page := context.new_page())
+        _watch(page, home.url, strangers, problems)
+        return page
+
+    yield make
+    for opened in (*pages, *contexts):
+        opened.close()
+    assert strangers == [], "the page has asked another server"
+    assert problems == [], "the page has reported errors"
+
+
+def _watch(page, home: str, strangers: list[str], problems: list[str]) -> None:
+    def request(url: str) -> None:
+        if not url.startswith((f"{home}/", f"{home.replace('http', 'ws', 1)}/", "data:", "blob:")):
+            strangers.append(url)
+
+    page.on("request", lambda event: request(event.url))
+    page.on("websocket", lambda event: request(event.url))
+    page.on("console", lambda event: problems.append(event.text) if event.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+
+
+@pytest.fixture
+def page(new_page):
+    """The page as it opens, with the heat of the first sample."""
+    from page_parts import wait_for_heat
+
+    page = new_page()
+    page.goto("/")
+    wait_for_heat(page)
+    return page

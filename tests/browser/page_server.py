@@ -1,0 +1,76 @@
+"""Start the real app as its users do, on a free port, watched by `watch/sitecustomize.py`."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WATCH = Path(__file__).with_name("watch")
+# Far more than a start takes; only a server that never answers reaches it.
+_PATIENCE = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its address, and the file that its connections are noted in."""
+
+    url: str
+    log: Path
+
+    def addresses(self) -> list:
+        """[event, address] of everything that the server's processes have bound, connected to or looked up."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def watched_environment(log: Path, **more: str) -> dict[str, str]:
+    """The environment in which Python notes its connections in `log`."""
+    path = os.pathsep.join(filter(None, (str(WATCH), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "WATCH_LOG": str(log), **more}
+
+
+@contextmanager
+def running_server(folder: Path, **environment: str) -> Iterator[Server]:
+    """A server of its own, stopped at the end; its output is in `folder`/server.txt."""
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server(f"http://localhost:{port}", folder / "connections.txt")
+    options = ["--server.headless", "true", "--server.port", str(port)]
+    with (folder / "server.txt").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
+            cwd=ROOT,
+            env=watched_environment(server.log, **environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_healthy(server.url, process, folder / "server.txt")
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen, output: Path) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
+                if answer.status == 200:
+                    return
+        except urllib.error.URLError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the app did not start:\n{output.read_text()}")

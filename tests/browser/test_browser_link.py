@@ -1,0 +1,58 @@
+"""A link shows what was seen when it was copied."""
+
+import numpy as np
+import pytest
+from page_parts import (
+    HEAT,
+    PHOTO,
+    choose_class,
+    choose_option,
+    expect,
+    heat,
+    opacity,
+    redrawn,
+    set_opacity,
+    steps,
+    wait_for_heat,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_link_opens_photo_class_colours_opacity_box_and_network(new_page):
+    page = new_page()
+    page.goto("/?photo=koala&class=wombat&colors=Viridis&opacity=30&box=true&network=efficientnet-lite0")
+    wait_for_heat(page, "wombat")
+    expect(page.locator(f"{PHOTO} .title")).to_have_text("Koala")
+    assert steps(heat(page), "viridis").max() == 255
+    assert opacity(page) == pytest.approx(0.3)
+    assert page.locator(f"{HEAT} .box").count() >= 1
+    for key, value in {"network": "EfficientNet-Lite0", "colors": "Viridis", "opacity": "30"}.items():
+        expect(page.locator(f".st-key-{key} input")).to_have_value(value)
+    expect(page.locator(".st-key-box input")).to_be_checked()
+    expect(page.locator(".st-key-status")).to_contain_text("4.7 million parameters")
+    expect(page.locator(".st-key-row [data-selected=true] p").first).to_have_text("wombat")
+
+
+def test_the_address_of_one_visitor_shows_the_same_to_another(page, new_page):
+    choose_class(page, "German shepherd")
+    with redrawn(page):
+        choose_option(page, "colors", "Cividis")
+    page.wait_for_url("**/?*colors=Cividis*")
+    set_opacity(page, 97)
+    other = new_page(alone=True)
+    other.goto(page.url)
+    wait_for_heat(other, "German shepherd")
+    assert np.array_equal(heat(other), heat(page))
+    assert opacity(other) == opacity(page) == pytest.approx(0.97)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["/?photo=unicorn&class=tabby", "/?network=unicorn&class=tabby"],
+)
+def test_what_a_link_names_wrongly_is_said_and_the_rest_is_shown(new_page, link):
+    page = new_page()
+    page.goto(link)
+    wait_for_heat(page, "tabby")
+    expect(page.get_by_role("alert")).to_contain_text("unicorn")

@@ -1,0 +1,92 @@
+"""What everyone can read: alternative texts, contrast in both schemes, and a narrow phone."""
+
+import re
+
+import numpy as np
+import pytest
+from page_parts import HEAT, PHOTO, expect, picture, wait_for_heat
+
+pytestmark = pytest.mark.browser
+
+# WCAG 2.2, success criterion 1.4.3, for text of this size.
+CONTRAST = 4.5
+TEXTS = {
+    "title of the page": ".st-key-title p",
+    "status": ".st-key-status p",
+    "class": ".st-key-row [data-testid=stRadioOption] p",
+    "probability": ".st-key-row [data-testid=stRadioCaption] p",
+    "title of the heat": f"{HEAT} .title",
+    "credit of the photo": f"{PHOTO} .below",
+    "end of the bar": f"{HEAT} .below span",
+    "label of a widget": ".st-key-opacity label p",
+}
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """The relative luminance of WCAG, 0..1, of uint8 RGB pixels (..., 3)."""
+    shares = pixels / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(pixels: np.ndarray) -> float:
+    """Between the background, which is most of the pixels, and the text: what differs most from it."""
+    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    ground = luminance(colours[counts.argmax()])
+    ratios = (luminance(colours) + 0.05) / (ground + 0.05)
+    return float(np.maximum(ratios, 1 / ratios).max())
+
+
+def crop(screen: np.ndarray, part) -> np.ndarray:
+    """The pixels of a part of the page, which must be on the screen."""
+    box = {side: round(length) for side, length in part.bounding_box().items()}
+    assert box["y"] + box["height"] <= len(screen)
+    return screen[box["y"] :, box["x"] :][: box["height"], : box["width"]]
+
+
+@pytest.mark.parametrize(("grey", "ratio"), [(0x77, 4.48), (0, 21)])
+def test_contrast_is_that_of_wcag(grey, ratio):
+    picture = np.full((4, 4, 3), 255, np.uint8)
+    picture[0, 0] = grey
+    assert contrast(picture) == pytest.approx(ratio, abs=0.005)
+
+
+@pytest.mark.parametrize(("scheme", "darkest", "brightest"), [("light", 0.8, 1), ("dark", 0, 0.05)])
+def test_texts_stand_out_from_the_background_of_the_scheme(new_page, scheme, darkest, brightest):
+    page = new_page(color_scheme=scheme)
+    page.goto("/")
+    wait_for_heat(page)
+    screen = picture(page.screenshot())
+    assert darkest <= np.median(luminance(screen)) <= brightest
+    ratios = {name: contrast(crop(screen, page.locator(part).first)) for name, part in TEXTS.items()}
+    assert {name: round(ratio, 2) for name, ratio in ratios.items() if ratio < CONTRAST} == {}
+
+
+def test_every_picture_and_every_field_has_a_name(page):
+    images = "images => images.map(image => [image.className, image.getAttribute('alt')])"
+    alts = page.locator("img").evaluate_all(images)
+    assert ["photo", "Photo: Dog and cat (collage)"] in alts
+    assert all(alt is not None for _, alt in alts)
+    # The photo under the heat is decoration: the heat's text tells what there is to see.
+    assert [name for name, alt in alts if alt == ""] == ["photo"]
+    (heat,) = (alt for name, alt in alts if name == "heat")
+    assert "strongest evidence for Egyptian cat is at the middle right" in heat
+    bar = page.locator(f"{HEAT} .bar")
+    expect(bar).to_have_role("img")
+    expect(bar).to_have_accessible_name(re.compile(r"^Colour scale of the evidence, from 0(\.0)? to 34\.9 "))
+    for role in ("combobox", "slider", "radiogroup", "switch"):
+        names = page.get_by_role(role).evaluate_all("fields => fields.map(field => field.getAttribute('aria-label'))")
+        assert names
+        assert all(names)
+
+
+def test_on_a_phone_the_pictures_are_below_each_other_and_nothing_is_wider_than_the_screen(new_page):
+    page = new_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.goto("/")
+    wait_for_heat(page)
+    wide = "() => ['html', 'body', '[data-testid=stMain]'].map(part => document.querySelector(part).scrollWidth)"
+    assert max(page.evaluate(wide)) <= 390
+    photo, heat = (page.locator(f"{part} .frame").bounding_box() for part in (PHOTO, HEAT))
+    assert min(photo["width"], heat["width"]) >= 300
+    assert heat["y"] >= photo["y"] + photo["height"]
+    assert abs(heat["x"] - photo["x"]) <= 1

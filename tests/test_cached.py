@@ -1,0 +1,125 @@
+"""What is kept of photos and results, under which key, and for how many of them."""
+
+import base64
+import hashlib
+import io
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+
+from cam import cached
+from cam.errors import ImageError
+
+
+@pytest.fixture(autouse=True)
+def server():
+    """A server that has explained nothing."""
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def photo_record(image: Image.Image) -> cached.Photo:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return cached.photo_of(buffer.getvalue(), "Noise")
+
+
+@pytest.fixture
+def photo(noise_photo) -> cached.Photo:
+    return photo_record(noise_photo(64, 48))
+
+
+def test_the_digest_of_a_photo_is_the_sha256_of_its_bytes():
+    """The first test vector of FIPS 180-2."""
+    photo = cached.photo_of(b"abc", "A", sample="a")
+    assert photo.digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (photo.data, photo.title, photo.credit, photo.sample) == (b"abc", "A", "", "a")
+
+
+def test_photos_are_equal_by_digest_and_words_and_never_print_their_bytes():
+    assert cached.Photo(b"one", "d", "A") == cached.Photo(b"two", "d", "A")
+    assert cached.photo_of(b"one", "A") != cached.photo_of(b"two", "A")
+    assert "secret" not in repr(cached.photo_of(b"secret", "A"))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((64, 48), (64, 48)), ((2560, 640), (1280, 320)), ((40, 2560), (20, 1280))]
+)
+def test_a_photo_is_shown_at_most_1280_pixels_long(size, shown, noise_photo):
+    result = cached.shown(photo_record(noise_photo(*size)))
+    with Image.open(io.BytesIO(base64.b64decode(result.uri.partition(",")[2]))) as image:
+        assert (image.format, image.size, result.size) == ("JPEG", shown, shown)
+
+
+def test_a_file_that_is_no_photo_is_refused_each_time():
+    for _ in range(2):
+        with pytest.raises(ImageError, match="not a photo"):
+            cached.shown(cached.photo_of(b"nothing", "Wrong"))
+
+
+def test_a_data_uri_holds_the_picture(noise_photo):
+    image = noise_photo(9, 7)
+    head, _, body = cached.data_uri(image, "PNG").partition(",")
+    assert head == "data:image/png;base64"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(body)))), np.asarray(image))
+
+
+def test_a_digest_is_of_the_whole_file():
+    data = np.random.default_rng(0).bytes(3_000_000)
+    assert cached.photo_of(data, "A").digest == hashlib.sha256(data).hexdigest()
+    assert cached.photo_of(data, "A").digest != cached.photo_of(data[:-1], "A").digest
+
+
+@pytest.fixture
+def tiny(monkeypatch, make_tiny):
+    """The tiny network in the place of every network; fresh, so it counts its passes from 0."""
+    model = make_tiny()
+    monkeypatch.setattr("cam.engine.load_model", lambda name: model)
+    monkeypatch.setattr(cached, "_models", {})
+    return model
+
+
+def test_a_result_is_kept_by_photo_network_and_fit(tiny, photo):
+    first = cached.explained(photo, "efficientnet-lite0", "whole")
+    assert tiny.passes == 1
+    assert cached.explained(photo, "efficientnet-lite0", "whole") is first
+    assert tiny.passes == 1
+    cached.explained(photo, "efficientnet-lite0", "squash")
+    cached.explained(photo, "efficientnet-lite2", "whole")
+    assert tiny.passes == 3
+
+
+def test_the_same_bytes_under_another_title_are_the_same_photo(tiny, photo):
+    first = cached.explained(photo, "efficientnet-lite0", "whole")
+    other = cached.photo_of(photo.data, "Another title", credit="somebody")
+    assert cached.explained(other, "efficientnet-lite0", "whole") is first
+    assert cached.shown(other) is cached.shown(photo)
+    assert tiny.passes == 1
+
+
+def test_other_bytes_under_the_same_title_are_another_photo(tiny, photo, noise_photo):
+    first = cached.explained(photo, "efficientnet-lite0", "whole")
+    second = cached.explained(photo_record(noise_photo(64, 48, seed=1)), "efficientnet-lite0", "whole")
+    assert tiny.passes == 2
+    assert np.abs(first.scores - second.scores).max() > 0
+
+
+def test_a_kept_result_is_what_the_network_says(tiny, photo, noise_photo):
+    expected = tiny.explain(noise_photo(64, 48)).scores
+    np.testing.assert_array_equal(cached.explained(photo, "efficientnet-lite0", "whole").scores, expected)
+
+
+def test_the_oldest_result_goes_when_more_have_come_than_are_kept(tiny, noise_photo):
+    def explain(seed):
+        return cached.explained(photo_record(noise_photo(16, 16, seed=seed)), "efficientnet-lite0", "whole")
+
+    for seed in range(cached.MAX_KEPT + 1):
+        explain(seed)
+    assert tiny.passes == cached.MAX_KEPT + 1
+    explain(cached.MAX_KEPT)
+    assert tiny.passes == cached.MAX_KEPT + 1
+    explain(0)
+    assert tiny.passes == cached.MAX_KEPT + 2
