@@ -45,6 +45,14 @@ def lite2():
     return cam.load_model("efficientnet-lite2")
 
 
+@pytest.fixture(scope="session")
+def shuffled():
+    """The network with random weights, loaded once."""
+    import cam
+
+    return cam.load_model("efficientnet-lite2-random")
+
+
 def tiny_preprocess(pixels: np.ndarray) -> np.ndarray:
     """RGB 0..255 -> float32 -1..1."""
     return pixels.astype(np.float32) / 127.5 - 1.0

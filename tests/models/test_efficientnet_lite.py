@@ -5,9 +5,11 @@ import keras
 import numpy as np
 import pytest
 
+import cam
 from cam.errors import ModelError
 from cam.models.checkpoint import read_checkpoint
-from cam.models.efficientnet_lite import build_network, preprocess, set_weights
+from cam.models.efficientnet_lite import build_network, lite2_shuffled, preprocess, set_weights
+from cam.models.efficientnet_lite import lite2 as build_lite2
 from cam.models.registry import find_spec
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -128,3 +130,20 @@ def test_a_wrong_number_of_axes_is_refused(network, lite0_tensors, shape):
 def test_the_weights_of_another_variant_are_refused(network):
     with pytest.raises(ModelError, match="they belong to another network"):
         set_weights(network, read_checkpoint(find_spec("efficientnet-lite2").source.require()))
+
+
+def test_random_weights_are_the_trained_numbers_of_each_layer_in_other_places():
+    weights = find_spec("efficientnet-lite2").source.require()
+    for trained, shuffled in zip(build_lite2(weights).layers, lite2_shuffled(weights).layers, strict=True):
+        for before, after in zip(trained.get_weights(), shuffled.get_weights(), strict=True):
+            np.testing.assert_array_equal(np.sort(after, axis=None), np.sort(before, axis=None))
+            if "conv" in trained.name:
+                assert not np.array_equal(after, before)
+
+
+def test_random_weights_are_the_same_each_time_and_know_nothing(shuffled, lite2, sample):
+    explanation = shuffled.explain(sample("espresso"))
+    assert np.array_equal(cam.load_model(shuffled.spec.name).explain(sample("espresso")).scores, explanation.scores)
+    assert lite2.explain(sample("espresso")).top(1)[0].label == "espresso"
+    assert explanation.rank("espresso") > 10
+    assert np.isfinite(explanation.features).all() and explanation.class_map("espresso").std() > 0
