@@ -8,8 +8,8 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import curve_area, deletion, insertion, random_heat
+from cam.ui.colors import FOR, NEUTRAL
 from cam.ui.cover_looks import cells, fitted, look
-from cam.ui.cover_result import HOT, RANDOM
 from cam.ui.frame import Scene
 
 _STEPS = 20
@@ -115,7 +115,7 @@ def _chart(curves: dict[str, list[float]], across: str, up: str, top: float) -> 
         .encode(
             alt.X("share:Q", title=across, axis=alt.Axis(format=".0%", tickCount=5)),
             alt.Y("probability:Q", title=up, axis=alt.Axis(format=".0%", tickCount=5)).scale(domain=[0, top]),
-            alt.Color("order:N", title=None, scale=alt.Scale(domain=names, range=[HOT, RANDOM]), legend=legend),
+            alt.Color("order:N", title=None, scale=alt.Scale(domain=names, range=[FOR, NEUTRAL]), legend=legend),
             alt.StrokeDash("order:N", title=None, scale=dashes, legend=legend),
             tooltip=[
                 alt.Tooltip("order:N", title="Order"),

@@ -7,9 +7,8 @@ import streamlit as st
 
 from cam.explanation import Prediction
 from cam.ui.classes import percent
+from cam.ui.colors import FOR, NEUTRAL
 
-# The evidence, and what it is compared with, as on the curves.
-HOT, RANDOM = "#F2B134", "#8A8A8A"
 _BEFORE = "currentcolor"
 
 
@@ -19,8 +18,8 @@ def show_probabilities(label: str, before: float, covered: tuple[str, float], ot
     spread = f"mean of {len(values)} draws, {_range(values)}"
     bars = [
         _bar("Whole photo", "", before, _BEFORE),
-        _bar(covered[0], "", covered[1], HOT),
-        _bar(name, spread, fmean(values), RANDOM),
+        _bar(covered[0], "", covered[1], FOR),
+        _bar(name, spread, fmean(values), NEUTRAL),
     ]
     st.html(f'<div class="cover-bars"><h2>Probability of {escape(label)}</h2>{"".join(bars)}</div>')
 

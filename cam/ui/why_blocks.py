@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
+from cam.ui.colors import NEUTRAL, PLACE
+
 if TYPE_CHECKING:
     from cam.models.anatomy import Anatomy, Block
 
-# Not the colours of evidence for and against; told apart by every eye, and each with its word beside it.
-KEEPS, LOST = "#A662D6", "#8A8A8A"
 _IN_CONVOLUTIONS, _IN_DENSE = "convolutions", "dense layers"
 
 
@@ -104,7 +104,7 @@ def chart(anatomies: "tuple[Anatomy, ...]") -> alt.Chart:
             y=alt.Y("network", sort=None, axis=alt.Axis(title=None, labelLimit=200, **size)),
             color=alt.Color(
                 "place",
-                scale=alt.Scale(domain=[_IN_CONVOLUTIONS, _IN_DENSE], range=[KEEPS, LOST]),
+                scale=alt.Scale(domain=[_IN_CONVOLUTIONS, _IN_DENSE], range=[PLACE, NEUTRAL]),
                 legend=alt.Legend(title=None, orient="top", labelFontSize=15, labelLimit=300),
             ),
             order=alt.Order("place"),
