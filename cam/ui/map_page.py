@@ -20,7 +20,6 @@ def map_page() -> None:
         st.markdown("# ClassCam\nSee where a neural network looks when it names what is in a photo.")
     with network:
         spec = networks.choose_network()
-    ready = networks.is_ready(spec)
     with st.container(key="status"):
         line, offer = st.columns([2.4, 1], vertical_alignment="center")
     photo = photos.choose_photo()
@@ -30,7 +29,8 @@ def map_page() -> None:
     with left:
         picture.show_photo(photo, shown)
     ranked, search, count, save, view, fit = _controls()
-    if not ready:
+    # Only now, because a network that starts to load slows down what is painted at the same time.
+    if not networks.is_ready(spec):
         line, right, ranked = line.empty(), right.empty(), ranked.empty()
         line.markdown(f"Loading {spec.title}: a few seconds, once.")
         with right.container():
