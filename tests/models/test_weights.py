@@ -189,7 +189,7 @@ def test_the_file_of_an_installed_package_is_found_without_importing_it(package)
     assert package.find() == package.require()
     assert package.require().read_bytes() == b"weights"
     assert "fake_weights_package" not in sys.modules
-    assert package.place == "in the installed package fake-weights"
+    assert package.place == "0 MB in the package fake-weights"
 
 
 @pytest.mark.parametrize(
