@@ -1,6 +1,6 @@
 """Milliseconds of the engine: a photo, another class, and the original notebook's way.
 
-Run: .venv/bin/python benchmarks/engine.py
+Run: .venv/bin/python -m benchmarks.engine
 """
 
 import statistics

@@ -1,6 +1,6 @@
 """Seconds from launch to the title and to the heat, and milliseconds of a class change as the browser sees it.
 
-Run: .venv/bin/python benchmarks/page.py    (needs Chromium and the test requirements)
+Run: .venv/bin/python -m benchmarks.page    (needs Chromium and the test requirements)
 """
 
 import shutil

@@ -5,6 +5,7 @@ results of a photo that it has itself. Nothing is written to disk.
 """
 
 import base64
+import copy
 import gc
 import hashlib
 import io
@@ -62,6 +63,7 @@ _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", s
 
 @_cached_result
 def _shown(digest: str, _data: bytes) -> Shown:
+    _forget_later()
     image = open_image(_data)
     image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
     return Shown(data_uri(image, "JPEG", quality=85), image.size)
@@ -69,7 +71,8 @@ def _shown(digest: str, _data: bytes) -> Shown:
 
 @_cached_result
 def _explained(digest: str, network: str, fit: str, _data: bytes) -> Explanation:
-    return request_model(network).result().explain(open_image(_data), fit=fit)
+    _forget_later()
+    return loaded_model(network).explain(open_image(_data), fit=fit)
 
 
 def shown(photo: Photo) -> Shown:
@@ -98,6 +101,20 @@ def agreed(photo: Photo, network: str, explanation: Explanation) -> Agreement:
     return _agreed(photo.digest, network, explanation)
 
 
+def _forget_later() -> None:
+    """Empty the caches when nothing new has come for as long as results are kept.
+
+    An entry that is too old is never used, but Streamlit only drops it from memory when the next one comes.
+    """
+    global _forgetting
+    with _lock:
+        if _forgetting is not None:
+            _forgetting.cancel()
+        _forgetting = threading.Timer(KEPT_HOURS * 3600 + 1, st.cache_resource.clear)
+        _forgetting.daemon = True
+        _forgetting.start()
+
+
 def data_uri(image: Image.Image, format: str, **options: int) -> str:
     """The picture as a URI that holds its bytes."""
     buffer = io.BytesIO()
@@ -110,12 +127,12 @@ _loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
 _PRELOAD_SECONDS = 3.0
 _models: "dict[str, tuple[int | None, Future[Model]]]" = {}
 _lock = threading.Lock()
+_forgetting: threading.Timer | None = None
 
 
 def request_model(name: str) -> "Future[Model]":
     """The network that is loaded, loads, or starts to load now; one that failed is tried again with new weights."""
-    path = find_spec(name).source.find()
-    stamp = path.stat().st_mtime_ns if path else None
+    stamp = _stamp(name)
     with _lock:
         loaded_from, future = _models.get(name, (None, None))
         if future is None or (_has_failed(future) and stamp != loaded_from):
@@ -124,10 +141,27 @@ def request_model(name: str) -> "Future[Model]":
         return future
 
 
+def loaded_model(name: str) -> "Model":
+    """The network, waited for where it still loads (ModelError if it cannot be loaded)."""
+    future = request_model(name)
+    if (error := future.exception()) is None:
+        return future.result()
+    # A copy: raised again and again, the one that is kept would gather tracebacks, and with them the photos in them.
+    raise copy.copy(error) from None
+
+
 def is_broken(name: str) -> bool:
-    """Whether the network was tried and could not be loaded."""
+    """Whether the network was tried with the weights that are there now and could not be loaded."""
+    stamp = _stamp(name)
     with _lock:
-        return name in _models and _has_failed(_models[name][1])
+        loaded_from, future = _models.get(name, (None, None))
+        return future is not None and _has_failed(future) and stamp == loaded_from
+
+
+def _stamp(name: str) -> int | None:
+    """What tells one file of weights from the next in the same place; None where there is none."""
+    path = find_spec(name).source.find()
+    return path.stat().st_mtime_ns if path else None
 
 
 def _has_failed(future: Future) -> bool:

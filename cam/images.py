@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from cam.errors import ImageError
 
@@ -22,6 +22,17 @@ MAX_PIXELS = 40_000_000
 MIN_SIDE = 16
 # A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
 DRAFT_SIDE = 1200
+
+# What makes a photo upright, for each EXIF orientation that is not upright already.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _TOO_MANY_PIXELS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
@@ -48,10 +59,13 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
         image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
     try:
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
-    # Each decoder fails in its own way on damaged data: OSError (JPEG, PNG), SyntaxError (AVIF), ValueError (HEIC)...
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError) as error:
+        photo = _to_rgb(_upright(image))
+    # Each decoder fails in its own way on damaged data: OSError (JPEG, PNG), SyntaxError (AVIF), struct.error (EXIF)...
+    except Exception as error:
         raise ImageError("This photo is damaged or cut off and cannot be shown. Copy or download it again.") from error
+    # What stood beside the pixels, such as EXIF, is true of the file only.
+    photo.info.clear()
+    return photo
 
 
 def _read(source: str | Path | bytes | BinaryIO) -> bytes:
@@ -76,7 +90,8 @@ def _identify(file: io.BytesIO) -> Image.Image:
         return Image.open(file, formats=FORMATS)
     except _TOO_MANY_PIXELS as error:
         raise ImageError(f"This photo has too many pixels: at most {_megapixels(MAX_PIXELS)} are accepted.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    # As when decoding: whatever a format's reader stumbles over.
+    except Exception as error:
         raise ImageError(
             f"This file is not a photo that can be opened, or it is cut off. Use {FORMATS_TEXT}."
         ) from error
@@ -96,6 +111,12 @@ def _check_size(width: int, height: int) -> None:
 
 def _megapixels(pixels: int) -> str:
     return f"{pixels / 1e6:.3g} megapixels"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says; the other EXIF values, which may be damaged, are not touched."""
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

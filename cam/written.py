@@ -20,15 +20,23 @@ def number(value: float, decimals: int, *, plus: bool = False) -> str:
 def written_sum(first: float, second: float, *totals: float) -> list[str]:
     """first, second and the totals, each of which is their sum, with three decimals or the fewest above that are true.
 
-    True means: the written numbers add up, and all totals are written alike. Three where no number of them is.
+    True means: the written numbers add up, and all totals are written alike. Where no number of decimals is, the totals
+    have three, and the others the fewest with which their sum rounds to them.
     """
 
     def holds(decimals: int) -> bool:
         total = _decimal(first, decimals) + _decimal(second, decimals)
         return all(_decimal(value, decimals) == total for value in totals)
 
+    def rounds(decimals: int) -> bool:
+        total = round(_decimal(first, decimals) + _decimal(second, decimals), 3)
+        return all(_decimal(value, 3) == total for value in totals)
+
     decimals = _fewest(holds)
-    return [number(value, decimals) for value in (first, second, *totals)]
+    if holds(decimals):
+        return [number(value, decimals) for value in (first, second, *totals)]
+    decimals = _fewest(rounds)
+    return [*(number(value, decimals) for value in (first, second)), *(number(value, 3) for value in totals)]
 
 
 def written_product(first: float, second: float) -> list[str]:

@@ -154,3 +154,29 @@ def test_a_download_that_failed_keeps_the_reason_and_the_next_one_starts_anew(do
     second = cached.start_download("resnet50")
     assert second is not first and cached.find_download("resnet50") is second
     assert second.end.exception(30) is None and download.calls == 2
+
+
+def test_a_failure_that_is_told_again_and_again_keeps_nothing_of_those_who_asked(loads):
+    for _ in range(3):
+        with pytest.raises(ModelError, match="no weights for resnet50"):
+            cached.loaded_model("resnet50")
+    kept = cached.request_model("resnet50").exception().__traceback__
+    frames = 0
+    while kept is not None:
+        assert kept.tb_frame.f_code.co_name != "loaded_model"
+        kept, frames = kept.tb_next, frames + 1
+    assert frames < 10
+
+
+def test_a_network_is_not_broken_any_more_when_its_weights_have_come(loads):
+    assert cached.request_model("resnet50").exception(30) and cached.is_broken("resnet50")
+    put_weights()
+    assert not cached.is_broken("resnet50")
+
+
+def test_the_caches_are_emptied_when_nothing_new_comes(server, monkeypatch):
+    cleared = threading.Event()
+    monkeypatch.setattr(cached, "KEPT_HOURS", -0.99999 / 3600)
+    monkeypatch.setattr(st.cache_resource, "clear", cleared.set)
+    cached._forget_later()
+    assert cleared.wait(30)

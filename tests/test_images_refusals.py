@@ -145,3 +145,25 @@ def test_a_header_of_40_megapixels_is_refused_for_its_missing_pixels_only():
 
 def test_sides_of_16_pixels_are_accepted():
     assert open_image(encoded(Image.new("RGB", (16, 16), "red"), "PNG")).getpixel((15, 15)) == (255, 0, 0)
+
+
+def test_damaged_exif_beside_a_whole_picture_does_no_harm():
+    """An orientation to turn by, and a resolution that is no number: only the first is looked at."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.0
+    picture = Image.new("RGB", (32, 16), "red")
+    data = bytearray(encoded(picture, "JPEG", exif=exif.tobytes()))
+    entry = data.index(bytes.fromhex("011a0005")) if b"MM" in data[:40] else data.index(bytes.fromhex("1a010500"))
+    data[entry + 2 : entry + 4] = b"\x00\x63"
+    assert open_image(bytes(data)).size == (16, 32)
+
+
+def test_an_avif_with_any_bit_of_its_header_flipped_is_opened_or_refused():
+    data = encoded(noise(), "AVIF")
+    for place in range(0, 300, 3):
+        damaged = bytearray(data)
+        damaged[place] ^= 1
+        try:
+            assert open_image(bytes(damaged)).mode == "RGB"
+        except ImageError:
+            pass

@@ -128,6 +128,9 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     wanted = {storage.key: storage for storage in described}
     if len(wanted) != len(described):
         raise ValueError("it describes one storage in two ways")
+    # Tensors may share a storage, but together they are no more than all storages: a small file stays small in memory.
+    if sum(math.prod(tensor.shape) for tensor in state.values()) > sum(storage.count for storage in described):
+        raise ValueError("its tensors have more values than its storages")
     storages = _read_storages(file, keys, wanted)
     if file.read(1):
         raise ValueError("something follows its last storage")

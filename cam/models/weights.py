@@ -147,4 +147,7 @@ def megabytes(size: int) -> str:
 
 def keras_home() -> Path:
     """The folder of Keras's settings and cache, found as Keras finds it but without importing it."""
-    return Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
+    if home := os.environ.get("KERAS_HOME"):
+        return Path(home)
+    home = Path("~").expanduser()
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"

@@ -36,7 +36,7 @@ def look(network: str, image: Image.Image) -> Look:
 
 @st.cache_resource(max_entries=_MAX_LOOKS, ttl=_TTL, show_spinner=False)
 def _look(network: str, size: tuple[int, int], pixels: str, _image: Image.Image) -> Look:
-    explanation = cached.request_model(network).result().explain(_image, fit="given")
+    explanation = cached.loaded_model(network).explain(_image, fit="given")
     return Look(explanation.probabilities, explanation.top(_BEST))
 
 

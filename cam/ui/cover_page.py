@@ -79,10 +79,11 @@ def _choose() -> Choice:
 
 
 def _control(label: str, titles: dict, key: str, *, default: object = None, disabled: bool = False):
-    return st.segmented_control(
+    first = next(iter(titles)) if default is None else default
+    chosen = st.segmented_control(
         label,
         list(titles),
-        default=next(iter(titles)) if default is None else default,
+        default=first,
         required=True,
         format_func=titles.get,
         key=key,
@@ -90,6 +91,8 @@ def _control(label: str, titles: dict, key: str, *, default: object = None, disa
         bind="query-params",
         persist_state="session",
     )
+    # A link with an empty value gives None, although one is required.
+    return first if chosen is None else chosen
 
 
 def _show_region(scene: Scene, choice: Choice) -> np.ndarray | None:

@@ -34,7 +34,7 @@ def style() -> None:
     st.html(_STYLE)
 
 
-def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, wanted: int | None = None) -> Scene:
+def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT) -> Scene:
     """Heading and choices of a page of the lesson; waits for the network and explains the photo.
 
     Photo, class and network are those of the page before.
@@ -43,10 +43,9 @@ def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, wanted: int
         title: of the page.
         sentence: what the page is about, in a line or two.
         sample: the sample that the page opens with when it is the first one; it makes the page's point.
-        wanted: the class, by index, that it opens with then.
     """
     style()
-    link.open_link(sample, wanted)
+    link.open_link(sample)
     st.markdown(f"# {title}\n{sentence}")
     return choose_scene()
 
@@ -65,6 +64,7 @@ def choose_scene() -> Scene:
     if not networks.is_ready(spec):
         slot.markdown(f"Loading {spec.title}: a few seconds, once.")
     spec, explanation = networks.explain(photo, spec, "whole")
+    networks.remember(spec)
     with slot:
         chosen = _choose_class(explanation)
     link.write_link(chosen.label)

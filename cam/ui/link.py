@@ -12,16 +12,14 @@ from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
 
-def open_link(sample: str = DEFAULT, wanted: int | None = None) -> None:
-    """Once a session: the photo, network and class that the link names, or the sample and class given here."""
+def open_link(sample: str = DEFAULT) -> None:
+    """Once a session: the photo, network and class that the link names, or the sample given here."""
     state, params = st.session_state, st.query_params
     if "photo" in state:
         return
     samples = list_samples()
     name = params.get("photo", sample)
     set_photo(samples.get(name, samples[sample]).photo())
-    if "photo" not in params:
-        state.chosen = wanted
     if name not in samples:
         report(f"There is no sample photo {name!r}, so the link opens another one. Choose one below.")
     state.network = default_model().name

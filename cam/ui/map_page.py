@@ -38,6 +38,7 @@ def map_page() -> None:
         ranked.markdown("The classes appear here.")
     with messages:
         shown_spec, explanation = networks.explain(photo, spec, fit)
+    networks.remember(shown_spec)
     line.markdown(networks.describe(shown_spec, explanation))
     with offer:
         networks.offer_download(spec)

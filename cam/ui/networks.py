@@ -1,5 +1,7 @@
 """Choose the network, say what it is, and offer the download of weights that are not on this machine."""
 
+import copy
+
 import streamlit as st
 
 from cam import cached
@@ -35,27 +37,33 @@ def is_ready(spec: ModelSpec) -> bool:
 
 
 def explain(photo: cached.Photo, spec: ModelSpec, fit: str) -> tuple[ModelSpec, Explanation]:
-    """What the network says about the photo; where it cannot be loaded, what the one before it says, and why."""
-    state = st.session_state
-    try:
-        explanation = cached.explained(photo, spec.name, fit)
-    except ModelError as error:
-        instead = _instead_of(spec)
-        if instead is None:
-            show_error(str(error))
-            st.stop()
-        show_warning(f"{error} You still see {instead.title}.")
-        return instead, cached.explained(photo, instead.name, fit)
-    state.shown_network = spec.name
-    return spec, explanation
+    """What the network says about the photo; where it cannot be loaded, what another one says, and why."""
+    problems = []
+    for candidate in (spec, *_instead_of(spec)):
+        try:
+            explanation = cached.explained(photo, candidate.name, fit)
+        except ModelError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            show_warning(f"{problem} You still see {candidate.title}.")
+        return candidate, explanation
+    for problem in problems:
+        show_error(problem)
+    st.stop()
 
 
-def _instead_of(spec: ModelSpec) -> ModelSpec | None:
-    """The network that was shown last, else the first embedded one."""
+def remember(spec: ModelSpec) -> None:
+    """This network is shown, and stays when another one cannot be."""
+    st.session_state.shown_network = spec.name
+
+
+def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
+    """The network that was shown last, then the embedded ones."""
     shown = st.session_state.get("shown_network")
     embedded = [row.name for row in list_models() if isinstance(row.source, Wheel) and row.available]
-    names = [name for name in (shown, *embedded) if name not in (None, spec.name)]
-    return find_spec(names[0]) if names else None
+    names = dict.fromkeys(name for name in (shown, *embedded) if name not in (None, spec.name))
+    return [find_spec(name) for name in names]
 
 
 def describe(spec: ModelSpec, explanation: Explanation) -> str:
@@ -96,7 +104,7 @@ def offer_download(chosen: ModelSpec) -> None:
     )
     failed = download is not None and download.end.exception()
     if failed and not isinstance(failed, ModelError):
-        raise failed
+        raise copy.copy(failed) from None
     if failed:
         show_error(str(failed))
 

@@ -61,8 +61,11 @@ def _name(block: "Block", anatomy: "Anatomy") -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as it is read: 7 × 7 × 2,048, or 4,096 numbers."""
-    return " × ".join(f"{side:,}" for side in shape) + ("" if len(shape) > 1 else " numbers")
+    """A shape (h, w, K) as it is read, across first: 15 × 7 × 2,048; or, of (K,), 4,096 numbers."""
+    if len(shape) == 1:
+        return f"{shape[0]:,} numbers"
+    height, width, count = shape
+    return f"{width:,} × {height:,} × {count:,}"
 
 
 def _count(parameters: int) -> str:

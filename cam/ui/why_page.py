@@ -91,7 +91,7 @@ def _facts(result: Agreement) -> str:
     rows, columns, classes = result.maps.shape
     low, high = (f"{value:+.1f}".replace("-", "−") for value in (result.maps.min(), result.maps.max()))
     facts = (
-        ("Class maps at once", f"{classes:,}", f"of {rows} × {columns} cells, from {low} to {high}"),
+        ("Class maps at once", f"{classes:,}", f"of {columns} × {rows} cells, from {low} to {high}"),
         ("Largest difference of the maps", scientific(result.map_difference), "from those made one class at a time"),
         ("Largest difference of the scores", scientific(result.score_difference), "average + bias, against the score"),
     )

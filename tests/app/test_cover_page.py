@@ -245,3 +245,10 @@ def test_the_network_with_random_weights_is_covered_too():
     assert not at.exception
     expected = Expected(network="efficientnet-lite2-random")
     assert numbers(at) == expected.numbers(hottest(expected.heat, 0.2), GREY)
+
+
+@pytest.mark.parametrize("key", ["cover", "cover_part", "cover_share", "cover_fill"])
+def test_a_link_with_an_empty_value_opens_with_the_first_choice(key):
+    at = open_cover(**{key: ""})
+    assert not at.exception
+    assert picture(at, "covered")["title"] == "What the network gets now"

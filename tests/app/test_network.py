@@ -1,8 +1,11 @@
 """Choose the network: what is said of each, and what happens where its weights are missing or damaged."""
 
 import pytest
+import streamlit as st
 from app_page import DOG, LITE0, LITE2, RESNET50, class_of, engine, heat_pixels, open_page, picture, upload, works
 
+from cam import cached
+from cam.errors import ModelError
 from cam.models.registry import default_model, find_spec, list_models
 from cam.ui.samples import DEFAULT
 
@@ -108,3 +111,28 @@ def test_a_damaged_file_is_read_once_and_again_only_when_it_changed(damaged, mon
     SOURCE.path.unlink()
     SOURCE.path.write_bytes(b"another half of a download")
     assert works(at.run()) and len(read) == 2
+
+
+def test_when_the_network_shown_instead_fails_too_the_next_one_is_shown(monkeypatch):
+    load = cached.loaded_model
+
+    def fail(name):
+        if name == LITE2:
+            raise ModelError("Lite2 is damaged.")
+        return load(name)
+
+    monkeypatch.setattr(cached, "loaded_model", fail)
+    st.cache_resource.clear()
+    at = open_page(network="resnet50")
+    assert works(at)
+    assert len(at.warning) == 2 and all("You still see EfficientNet-Lite0" in warning.value for warning in at.warning)
+
+
+def test_when_no_network_can_be_loaded_the_page_says_why(monkeypatch):
+    def fail(name):
+        raise ModelError("Nothing can be loaded.")
+
+    monkeypatch.setattr(cached, "loaded_model", fail)
+    st.cache_resource.clear()
+    at = open_page()
+    assert not at.exception and "Nothing can be loaded." in [error.value for error in at.error]

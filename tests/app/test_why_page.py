@@ -146,11 +146,11 @@ def test_all_maps_at_once_agree_with_those_of_the_engine_and_the_page_says_how_f
     rows, columns, count = explanation.features.shape
     low, high = (f"{value:+.1f}".replace("-", "−") for value in (maps.min(), maps.max()))
     said = words(at)
-    assert f"Class maps at once 1,000 of {rows} × {columns} cells, from {low} to {high}" in said
+    assert f"Class maps at once 1,000 of {columns} × {rows} cells, from {low} to {high}" in said
     assert f"Largest difference of the maps {scientific(result.map_difference)} from" in said
     assert f"Largest difference of the scores {scientific(result.score_difference)} average + bias" in said
-    assert f"class maps {rows} × {columns} × 1,000" in said
-    assert f"feature maps {rows} × {columns} × {count:,} average numbers {count:,} dense layer scores 1,000" in said
+    assert f"class maps {columns} × {rows} × 1,000" in said
+    assert f"feature maps {columns} × {rows} × {count:,} average numbers {count:,} dense layer scores 1,000" in said
 
 
 def test_both_pictures_are_the_signed_map_of_the_chosen_class_on_one_scale():
@@ -193,7 +193,7 @@ def test_odd_photos_are_explained_alike(photo, network):
     at = open_why(file_of(photo), network)
     assert works(at)
     rows, columns = engine(file_of(photo), network).features.shape[:2]
-    assert f"of {rows} × {columns} cells" in words(at)
+    assert f"of {columns} × {rows} cells" in words(at)
 
 
 def test_a_class_without_any_evidence_is_drawn(fresh):

@@ -11,6 +11,7 @@ from legacy_checkpoint import (
     Global,
     Ordered,
     Persistent,
+    checkpoint,
     one_tensor,
     pickled,
     refuse,
@@ -144,3 +145,10 @@ def test_a_pickle_cannot_put_other_things_into_a_tensor(tmp_path, part):
 def test_persistent_ids_that_are_no_storage_are_refused(tmp_path, pid):
     text = refuse(tmp_path, one_tensor(tensor(Persistent(pid), 0, (6,), (1,))))
     assert "which is no plain storage" in text
+
+
+def test_many_views_of_one_storage_do_not_fill_the_memory(tmp_path):
+    stored = storage("0", 6)
+    state = Ordered({f"copy{i}": tensor(stored, 0, (6,), (1,)) for i in range(50)})
+    data = checkpoint(state, {"0": np.arange(6, dtype=np.float32)})
+    assert "more values than its storages" in refuse(tmp_path, data)
