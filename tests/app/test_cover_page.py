@@ -251,4 +251,4 @@ def test_the_network_with_random_weights_is_covered_too():
 def test_a_link_with_an_empty_value_opens_with_the_first_choice(key):
     at = open_cover(**{key: ""})
     assert not at.exception
-    assert picture(at, "covered")["title"] == "What the network gets now"
+    assert "Without the hottest 20 %" in html(at, "cover-bars")
