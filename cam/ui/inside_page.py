@@ -15,7 +15,7 @@ from cam.ui.picture import map_size, show_photo, show_signed
 from cam.written import number, written_product, written_sum
 
 _STYLE = Path(__file__).with_name("inside_page.css")
-_SAMPLE = "red_panda"
+_SAMPLE = "dog_and_cat"
 # Feature maps that are drawn one by one, for and against each.
 _DRAWN = 3
 # How much larger than the grid the maps are on which both orders of sum and enlarging are tried.
