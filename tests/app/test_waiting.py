@@ -17,10 +17,10 @@ class Loading(Future):
         super().__init__()
         self.model = model
 
-    def result(self, timeout=None):
+    def exception(self, timeout=None):
         if not self.done():
             self.set_result(self.model)
-        return super().result(timeout)
+        return super().exception(timeout)
 
 
 @pytest.fixture
