@@ -13,8 +13,8 @@ _A_PIXEL = 4
 
 
 def enlarged(cells: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """float32 (height, width): a map (h, w) at `size` (width, height), bilinear, as `Explanation.heatmap` does it."""
-    return np.asarray(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+    """float32 (height, width): a map (h, w) at `size` (width, height), bilinear between the centres of its cells."""
+    return np.array(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
 
 
 def enlarged_before_sum(features: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from PIL import Image
 
+from cam.enlarge import enlarged
 from cam.labels import Labels
 
 
@@ -93,8 +93,7 @@ class Explanation:
 
         Bilinear with the cells' centres at their places in the photo (cell i of n at (i + 1/2) / n of the side).
         """
-        small = Image.fromarray(self.class_map(wanted))
-        return np.array(small.resize(size or self.image_size, Image.Resampling.BILINEAR))
+        return enlarged(self.class_map(wanted), size or self.image_size)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
