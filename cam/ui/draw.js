@@ -1,8 +1,6 @@
 // A photo with one rectangle on it, drawn with mouse, finger or keyboard. While it is drawn it lives in the browser
 // alone; the page learns of it when the pointer or the key is released.
 
-const photos = (window.classcamPhotos ??= new Map());
-const KEPT = 4;
 // A drag shorter than this, in CSS pixels, is a click; its square has this share of the photo's shorter side.
 const CLICK = 5;
 const SQUARE = 1 / 6;
@@ -12,21 +10,6 @@ const LEAST = 0.005;
 const HINT = "Drag a box, or click";
 const KEYS = "Arrow keys move the box, Shift and arrow keys change its size.";
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
-
-// The same map as that of picture.js, so that other pictures find the photo.
-function keep(id, uri) {
-  photos.delete(id);
-  photos.set(id, uri);
-  while (photos.size > KEPT) photos.delete(photos.keys().next().value);
-  window.dispatchEvent(new Event("classcam-photo"));
-}
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 const clip = (share) => Math.min(1, Math.max(0, share));
 

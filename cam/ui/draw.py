@@ -1,19 +1,12 @@
 """A photo on which a person draws one rectangle, with mouse, finger or keyboard."""
 
 import math
-from pathlib import Path
-
-import streamlit as st
 
 from cam.cached import Photo, Shown
 from cam.guess import Rectangle
+from cam.ui.component import component
 
-_HERE = Path(__file__).parent
-_drawing = st.components.v2.component(
-    "classcam_draw",
-    css=(_HERE / "draw.css").read_text(encoding="utf-8"),
-    js=(_HERE / "draw.js").read_text(encoding="utf-8"),
-)
+_drawing = component("draw")
 
 
 def draw_box(

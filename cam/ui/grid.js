@@ -1,15 +1,7 @@
 // Draws the cells of a class map over the photo that a picture on the page has brought, and beside them the one that
 // the pointer or the keyboard is at.
 
-const photos = (window.classcamPhotos ??= new Map());
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 function build(parent) {
   const root = element("div", "grid-and-cell");

@@ -1,22 +1,15 @@
 """The raw grid: a class map's cells over the photo; pointing at one shows what it is made of, without the server."""
 
-from pathlib import Path
-
 import numpy as np
-import streamlit as st
 
 from cam.cached import Photo, Shown
 from cam.explanation import Explanation
 from cam.parts import Parts, cell_parts, parts_of
 from cam.render import signed_layer
+from cam.ui.component import component
 from cam.written import number
 
-_HERE = Path(__file__).parent
-_grid = st.components.v2.component(
-    "classcam_grid",
-    css=(_HERE / "grid.css").read_text(encoding="utf-8"),
-    js=(_HERE / "grid.js").read_text(encoding="utf-8"),
-)
+_grid = component("grid")
 # Feature maps that are named for each cell.
 STRONGEST = 5
 

@@ -1,23 +1,6 @@
 // Draws one picture: a photo, or the heat over the photo that another picture on the page has brought.
 // The opacity follows the page's own slider as it moves, so that it needs no answer from the server.
 
-const photos = (window.classcamPhotos ??= new Map());
-const KEPT = 4;
-
-function keep(id, uri) {
-  photos.delete(id);
-  photos.set(id, uri);
-  while (photos.size > KEPT) photos.delete(photos.keys().next().value);
-  window.dispatchEvent(new Event("classcam-photo"));
-}
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function image(uri, alt) {
   const node = new Image();
   node.alt = alt;

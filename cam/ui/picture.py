@@ -1,22 +1,16 @@
 """The pictures: a photo, or a map over it. The opacity of the heat changes in the browser, without the server."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
 from cam.cached import Photo, Shown, data_uri
 from cam.localize import Box
 from cam.render import heat_layer, palette, signed_layer, signed_palette
+from cam.ui.component import component
 
-_HERE = Path(__file__).parent
-_picture = st.components.v2.component(
-    "classcam_picture",
-    css=(_HERE / "picture.css").read_text(encoding="utf-8"),
-    js=(_HERE / "picture.js").read_text(encoding="utf-8"),
-)
+_picture = component("picture")
 # Colours that the bar below a map is drawn from.
 _BAR_STEPS = 24
 # Longest side in pixels of a map as it is sent; the browser enlarges it further.
