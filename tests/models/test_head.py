@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from network_shapes import fill, gap, tail
 
 from cam.errors import ModelError
-from cam.models.head import find_head
+from cam.models.head import find_head, network_output
 
 
 def features(size=(8, 8)):
@@ -44,6 +45,48 @@ def test_a_linear_head_is_found_and_reproduces_the_network(head, use_bias, activ
     scores = np.asarray(keras.Model(inputs, found.features)(photo))[0].mean((0, 1)) @ found.weight + found.bias
     expected = np.exp(scores) / np.exp(scores).sum() if activation else scores
     np.testing.assert_allclose(np.asarray(network(photo))[0], expected, atol=1e-6)
+
+
+def weighted(network, kernel, bias):
+    network.layers[-1].set_weights([np.array(kernel, np.float32), np.array(bias, np.float32)])
+    return network
+
+
+def test_one_unit_becomes_two_classes_of_half_its_weights():
+    head = find_head(weighted(tail(gap(), layers.Dense(1, "sigmoid")), [[2], [4], [0], [-6], [1]], [3]))
+    assert head.weight.tolist() == [[-1, 1], [-2, 2], [0, 0], [3, -3], [-0.5, 0.5]]
+    assert head.bias.tolist() == [-1.5, 1.5]
+    # z = log(3): sigmoid(z) = 3 / 4.
+    scores = np.array([-np.log(3) / 2, np.log(3) / 2])
+    np.testing.assert_allclose(head.output(scores), [0.75])
+    np.testing.assert_allclose(network_output(scores, "linear", one_unit=True), [np.log(3)])
+    np.testing.assert_allclose(network_output(scores, "softmax", one_unit=False), [0.25, 0.75])
+    np.testing.assert_allclose(network_output(2 * scores, "sigmoid", one_unit=False), [0.25, 0.75])
+    large = np.array([-1e4, 1e4], np.float32)
+    for activation in ("softmax", "sigmoid"):
+        assert network_output(large, activation, one_unit=False).tolist() == [0, 1]
+
+
+def test_batch_normalisation_is_folded_into_weight_and_bias():
+    norm = layers.BatchNormalization(epsilon=1.0)
+    network = weighted(tail(gap(), norm, layers.Dense(2)), [[10, 1], [1, 0], [1, 0], [1, 0], [1, 0]], [1, 2])
+    gamma, beta, mean, variance = [4, 1, 1, 1, 1], [5, 0, 0, 0, 7], [1, 0, 0, 0, 0], [3, 0, 0, 0, 0]
+    norm.set_weights([np.array(values, np.float32) for values in (gamma, beta, mean, variance)])
+    head = find_head(network)
+    # The first channel: 4 * (x - 1) / sqrt(3 + 1) + 5 = 2 x + 3; the last: x + 7.
+    np.testing.assert_allclose(head.weight, [[20, 2], [1, 0], [1, 0], [1, 0], [1, 0]])
+    np.testing.assert_allclose(head.bias, [1 + 30 + 7, 2 + 3])
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16"])
+def test_weights_of_half_precision_become_float32(policy):
+    network = tail(gap(dtype=policy), layers.BatchNormalization(dtype=policy), layers.Dense(3, dtype=policy))
+    head = find_head(fill(network))
+    assert (head.weight.dtype, head.bias.dtype) == (np.float32, np.float32)
+    dense = np.asarray(network.layers[-1].kernel).astype(np.float32)
+    norm = network.layers[-2]
+    scale = np.asarray(norm.gamma) / np.sqrt(np.asarray(norm.moving_variance, np.float32) + norm.epsilon)
+    np.testing.assert_allclose(head.weight, np.float32(scale)[:, np.newaxis] * dense, rtol=1e-3)
 
 
 def test_a_head_without_bias_has_a_bias_of_zeros():
@@ -107,6 +150,16 @@ def test_finding_the_head_leaves_the_network_as_it_was():
         np.testing.assert_array_equal(old, new)
 
 
+def softmax(x):
+    """Not what it is named for."""
+    return x**2
+
+
+class Squared(layers.Dense):
+    def call(self, inputs):
+        return super().call(inputs) ** 2
+
+
 def dense(units=4, **options):
     return layers.Dense(units, **options)
 
@@ -124,10 +177,57 @@ REFUSED = {
         "'lap' (AveragePooling2D)",
     ),
     "GlobalMaxPooling": ([layers.GlobalMaxPooling2D(name="max"), dense()], "'max' (GlobalMaxPooling2D)"),
-    "sigmoid": ([layers.GlobalAveragePooling2D(), dense(activation="sigmoid", name="fc")], "'fc' ends in 'sigmoid'"),
+    "hard sigmoid": (
+        [layers.GlobalAveragePooling2D(), dense(activation="hard_sigmoid", name="fc")],
+        "'fc' ends in 'hard_sigmoid'",
+    ),
+    "a layer inside": (
+        [layers.GlobalAveragePooling2D(), dense(activation=layers.LeakyReLU(), name="fc")],
+        "'fc' ends in 'LeakyReLU'",
+    ),
+    "code of its own inside": (
+        [layers.GlobalAveragePooling2D(), dense(activation=softmax, name="fc")],
+        ".softmax', not",
+    ),
+    "softmax twice": (
+        [layers.GlobalAveragePooling2D(), dense(activation="softmax", name="fc"), layers.Softmax()],
+        "'fc' ends in 'softmax' and then in 'softmax'",
+    ),
+    "relu, softmax": (
+        [layers.GlobalAveragePooling2D(), dense(activation="relu", name="fc"), layers.Activation("softmax")],
+        "'fc' ends in 'relu' and then in 'softmax'",
+    ),
     "relu": ([layers.GlobalAveragePooling2D(), dense(activation="relu", name="fc")], "'fc' ends in 'relu'"),
     "Conv2D": ([layers.Conv2D(4, 8, name="last")], "'last' (Conv2D)"),
-    "softmax layer": ([layers.GlobalAveragePooling2D(), dense(), layers.Softmax(name="soft")], "'soft' (Softmax)"),
+    "softmax over photos": (
+        [layers.GlobalAveragePooling2D(), dense(), layers.Softmax(axis=0, name="soft")],
+        "'soft' (Softmax)",
+    ),
+    "dense on each number": (
+        [layers.GlobalAveragePooling2D(), layers.Reshape((5, 1), name="column"), dense(1), layers.Flatten()],
+        "'global_average",
+    ),
+    "dense with code of its own": (
+        [layers.GlobalAveragePooling2D(), Squared(4, name="squared")],
+        "'squared' (Squared)",
+    ),
+    "mean over one axis": (
+        [lambda x: keras.ops.mean(x, axis=1), layers.Flatten(), dense()],
+        "(Mean)",
+    ),
+    "normalised by rows": (
+        [
+            layers.GlobalAveragePooling2D(keepdims=True),
+            layers.BatchNormalization(axis=1, name="rows"),
+            layers.Flatten(),
+            dense(),
+        ],
+        "'rows' (BatchNormalization)",
+    ),
+    "scores at a place": (
+        [layers.GlobalAveragePooling2D(keepdims=True), dense(name="fc")],
+        "'fc' (Dense), which gives",
+    ),
     "two dense": ([layers.GlobalAveragePooling2D(), dense(6, name="fc1"), dense()], "'fc1' (Dense)"),
     "LayerNormalization": (
         [layers.GlobalAveragePooling2D(), layers.LayerNormalization(name="norm"), dense()],
@@ -146,6 +246,20 @@ def test_a_head_that_is_not_linear_is_refused_with_the_name_of_the_layer(case):
         find_head(keras.Model(inputs, x))
     assert "needs global average pooling followed by one dense layer" in str(caught.value)
     assert named in str(caught.value)
+
+
+def test_one_unit_with_softmax_is_refused_because_it_says_the_same_of_every_photo():
+    with pytest.raises(
+        ModelError, match=r"'fc' \(Dense\) has one output unit with softmax, which is 1 for every photo"
+    ):
+        find_head(tail(gap(), layers.Dense(1, "softmax", name="fc")))
+
+
+def test_a_network_of_two_photos_is_refused():
+    first, second = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    scores = layers.Dense(4)(gap()(layers.Concatenate()([first, second])))
+    with pytest.raises(ModelError, match="takes one photo"):
+        find_head(keras.Model([first, second], scores))
 
 
 def test_a_network_of_two_outputs_is_refused():
