@@ -15,3 +15,7 @@ class ModelError(CamError):
 
 class LabelError(CamError, LookupError):
     """A class name or index that the network does not have, or that fits several classes."""
+
+
+class SettingsError(CamError):
+    """A `CAM_...` environment variable whose value is not one that `cam.settings` takes."""

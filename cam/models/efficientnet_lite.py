@@ -37,11 +37,6 @@ _STAGES = (
 _STEM_FILTERS, _HEAD_FILTERS, _CLASSES = 32, 1280, 1000
 
 
-def preprocess(pixels: np.ndarray) -> np.ndarray:
-    """RGB 0..255, any shape -> float32 (x - 127) / 128, as these networks were trained."""
-    return (pixels.astype(np.float32) - 127.0) / 128.0
-
-
 def _scaled_filters(filters: int, width: float) -> int:
     """Scale to the nearest multiple of 8, but never below 90 % of the exact number."""
     exact = filters * width

