@@ -1,108 +1,222 @@
-"""Run a network on a photo: the only place that does. One forward pass explains every class."""
+"""Photos in, explanations out. One forward pass explains every class of a network with a linear head."""
 
-import os
-import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
+from cam.attribution import Attribution
+from cam.detail import FINER, PLAIN, View, averaged
+from cam.enlarge import covered
 from cam.errors import ModelError
 from cam.explanation import Explanation
 from cam.images import resized, whole_size
-from cam.labels import Labels, imagenet_labels
-from cam.models.head import Head, find_head
-from cam.models.registry import ModelSpec, find_spec
+from cam.labels import Labels, labels_of
+from cam.methods import find_method
+from cam.models.network import Network
+from cam.models.own import completed
+from cam.models.own_file import SUFFIXES, list_own
+from cam.models.registry import ModelSpec, find_spec, list_models, own_spec
 
-# A pass uses all cores, so more at a time would only wait for each other and hold more memory.
-_SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
-
-# How a photo becomes the network's input: (photo's size, network) -> (width, height) in pixels.
-_FITS: dict[str, Callable[[tuple[int, int], ModelSpec], tuple[int, int]]] = {
-    "whole": lambda size, spec: whole_size(size, spec.whole_size, spec.stride),
-    "squash": lambda size, spec: (spec.size, spec.size),
-    "given": lambda size, spec: size,
+# How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
+_FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
+    "whole": lambda size, spec, scale: whole_size(size, round(spec.whole_size * scale), spec.stride),
+    "squash": lambda size, spec, scale: (round(spec.size * scale),) * 2,
+    "given": lambda size, spec, scale: (round(size[0] * scale), round(size[1] * scale)),
 }
 _TOLERANCE = 1e-4
+# What a network gets that no other method was asked of: exact where it can be.
+_EXACT, _BY_GRADIENTS = "cam", "grad-cam"
 
 
-def load_model(name: str) -> "Model":
+def load_model(name: str | Path) -> "Model":
     """Build a network and fill it with its weights; nothing is downloaded.
 
+    Args:
+        name: of a network in the registry or of a model of one's own in the models folder, or the path of such a model.
+
     Raises:
-        ModelError: an unknown name, weights that are missing or damaged, or a network without a class activation map.
+        ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
+            cannot be explained; the text says which and what to do.
     """
-    spec = find_spec(name)
-    weights = spec.source.require()
-    build, preprocess = spec.resolve()
-    return Model(spec, build(weights), preprocess, imagenet_labels())
+    spec = _row(name)
+    build, _ = spec.resolve()
+    network = build(spec.source.require())
+    return Model(completed(spec, network), network)
+
+
+def _row(name: str | Path) -> ModelSpec:
+    """The row of a network by name, or of a file; links only name networks, so no path comes from one."""
+    path = Path(name)
+    known = {spec.name for spec in list_models()}
+    if path.suffix in SUFFIXES and name not in known:
+        return own_spec(list_own(None, [path])[0])
+    return find_spec(name)
 
 
 class Model:
-    """A network that is loaded and was found to have class activation maps; shared by threads.
+    """A network that is loaded and was found to be explainable; shared by threads.
 
     Attributes:
-        spec: its row in the registry.
+        spec: its row in the registry, without gaps.
         labels: the names of its classes.
-        passes: forward passes run by `explain` so far.
-        traces: graphs that TensorFlow has built for them: one for all shapes of photo.
+        exact: whether its head is linear, so that its class activation maps are exact.
+        method: the name of the method that its maps are made with where no other is asked for.
     """
 
-    def __init__(self, spec: ModelSpec, network: keras.Model, preprocess: Callable, labels: Labels):
-        self.spec = spec
-        self.labels = labels
-        self.passes = 0
-        self._preprocess = preprocess
-        self._lock = threading.Lock()
-        self._head = find_head(network)
-        self._features = _features_function(network, self._head)
-        if len(labels) != self._head.weight.shape[1]:
-            raise ModelError(f"{spec.title} has {self._head.weight.shape[1]} classes, but {len(labels)} labels.")
-        self._check_identity(network)
+    def __init__(
+        self,
+        spec: ModelSpec,
+        network: keras.Model | Network,
+        preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+        labels: Labels | None = None,
+    ):
+        """Check the network against its own output.
+
+        Args:
+            spec: its row, without gaps.
+            network: the Keras network.
+            preprocess: in place of what the row names: RGB 0..255 (height, width, 3) -> float32.
+            labels: in place of those of the row.
+
+        Raises:
+            ModelError: it has another number of classes than labels, or its maps do not add up to its scores.
+        """
+        self._network = network if isinstance(network, Network) else Network(network, linear=spec.exact)
+        self.spec = spec if spec.stride else replace(spec, stride=self._network.stride)
+        self._preprocess = preprocess or spec.resolve()[1]
+        self.labels = labels or labels_of(spec.labels)
+        self.exact = self._network.head is not None
+        self.method = _EXACT if self.exact else _BY_GRADIENTS
+        if len(self.labels) != self._network.classes:
+            raise ModelError(f"{spec.title} has {self._network.classes} classes, but {len(self.labels)} labels.")
+        self._check()
+
+    @property
+    def passes(self) -> int:
+        """Forward passes run for photos so far."""
+        return self._network.passes
 
     @property
     def traces(self) -> int:
-        return self._features.experimental_get_tracing_count()
+        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self._network.features.experimental_get_tracing_count()
 
-    def explain(self, image: Image.Image, *, fit: str = "whole") -> Explanation:
-        """Run the network once on an RGB photo of any size.
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that a heat map can be taken from, in the order of the graph."""
+        return self._network.layers
+
+    @property
+    def offered_layers(self) -> tuple[str, ...]:
+        """A few of them that make sense, the last one best."""
+        return self._network.offered
+
+    @property
+    def refusal(self) -> str | None:
+        """Why its class activation maps are not exact, as a sentence; None where they are."""
+        return self._network.refusal
+
+    def corrected(self, spec: ModelSpec) -> "Model":
+        """The same network with other labels, preprocessing or size (ModelError where they do not fit)."""
+        return Model(spec, self._network)
+
+    def views(self, *, detail: bool) -> tuple[View, ...]:
+        """How the network is given a photo: once, or for finer maps in several sizes and mirrored."""
+        if not detail:
+            return PLAIN
+        return tuple(view for view in FINER if view.scale == 1.0 or self._network.fixed_size is None)
+
+    def explain(
+        self,
+        image: Image.Image,
+        *,
+        fit: str = "whole",
+        method: str | None = None,
+        layer: str | None = None,
+        detail: bool = False,
+    ) -> Explanation | Attribution:
+        """Run the network on an RGB photo of any size.
 
         Args:
             image: RGB, as `open_image` gives it.
             fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic
                 fixed square, for comparison with papers; "given" takes the pixels as they are, for a photo that was
-                brought to an `Explanation.input_size` before.
+                brought to an `Explanation.input_size` before. A network that takes one size only gets that.
+            method: a name in `cam.methods.METHODS`; None is the network's own: "cam" where its head is linear (an
+                `Explanation`, exact), else "grad-cam" (an `Attribution`).
+            layer: of a method other than "cam", where the map is taken; None is the last one.
+            detail: average the maps of several sizes and of the mirrored photo, in units of the score.
 
         Raises:
             ValueError: another mode than RGB, or another fit.
+            ModelError: a method or layer that there is not, or "cam" for a network without a linear head.
         """
         if image.mode != "RGB":
             raise ValueError(f"an RGB image is needed, not mode {image.mode}; open_image gives one")
         if fit not in _FITS:
             raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {fit!r}")
-        input_size = _FITS[fit](image.size, self.spec)
-        features = self._run(self._preprocess(resized(image, input_size)))
-        with self._lock:
-            self.passes += 1
-        return self._explanation(features, image.size, input_size)
+        row = find_method(method or self.method)
+        if row.linear_only and not self.exact:
+            raise ModelError(
+                f"{row.title} cannot be made for {self.spec.title}. {self.refusal or 'Its head is not linear.'} "
+                "Grad-CAM works for it."
+            )
+        views = self.views(detail=detail)
+        inputs = [self._input(image, fit, view) for view in views]
+        if row.linear_only:
+            maps = [self._network.feature_maps(pixels) for pixels in inputs]
+            return self._explanation(maps, inputs, views, image.size)
+        probes = [self._network.probe(pixels, layer) for pixels in inputs]
+        mirrored = [view.mirrored for view in views]
+        about = {"labels": self.labels, "image_size": image.size, "activation": self._activation}
+        return Attribution(probes, mirrored, method=row, **about)
 
-    def _run(self, pixels: np.ndarray) -> np.ndarray:
-        with _SLOTS:
-            return self._features(tf.constant(pixels[np.newaxis], tf.float32)).numpy()[0]
+    @property
+    def _activation(self) -> str:
+        return "sigmoid" if self._network.activation == "sigmoid" else "softmax"
 
-    def _explanation(self, features: np.ndarray, image_size: tuple, input_size: tuple) -> Explanation:
-        return Explanation(features, self._head.weight, self._head.bias, self.labels, image_size, input_size)
+    def _input(self, image: Image.Image, fit: str, view: View) -> np.ndarray:
+        size = self._network.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
+        pixels = resized(image, size)
+        return self._preprocess(pixels[:, ::-1] if view.mirrored else pixels)
 
-    def _check_identity(self, network: keras.Model) -> None:
-        """Refuse a network whose own output is not the mean of its class maps plus the bias."""
-        side = self.spec.size
-        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-        pixels = self._preprocess(noise)
-        explained = self._explanation(self._run(pixels), (side, side), (side, side))
-        expected = explained.probabilities if self._head.activation == "softmax" else explained.scores
-        output = np.asarray(network(pixels[np.newaxis], training=False))[0]
+    def _explanation(
+        self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
+    ) -> Explanation:
+        network, sizes = self._network, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        features = maps[0]
+        if len(maps) > 1:
+            spans = [covered(one.shape, size, network.pitch) for one, size in zip(maps, sizes, strict=True)]
+            features = averaged(maps, spans, [view.mirrored for view in views])
+        return Explanation(
+            features,
+            network.head.weight,
+            network.head.bias,
+            self.labels,
+            image_size,
+            max(sizes, key=lambda size: size[0] * size[1]),
+            pitch=network.pitch,
+            activation=self._activation,
+            views=len(views),
+        )
+
+    def _check(self) -> None:
+        """Refuse a network whose own output is not what its maps add up to, or is no number."""
+        width, height = self._network.native_size or (self.spec.size, self.spec.size)
+        noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+        pixels = self._input(noise, "given", PLAIN[0])
+        output = self._network.output(pixels)
+        if not np.isfinite(output).all():
+            raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
+        if not self.exact:
+            return
+        maps = self._network.feature_maps(pixels, passes=0)
+        explained = self._explanation([maps], [pixels], PLAIN, noise.size)
+        expected = self._network.head.output(explained.scores)
         error = float(np.abs(output - expected).max())
         if not error <= _TOLERANCE * max(1.0, float(np.abs(output).max())):
             raise ModelError(
@@ -117,18 +231,4 @@ def class_maps(explanation: Explanation) -> np.ndarray:
     No forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
     """
     kernel = explanation.weight[np.newaxis, np.newaxis]
-    return tf.nn.conv2d(explanation.features[np.newaxis], kernel, strides=1, padding="VALID").numpy()[0]
-
-
-def _features_function(network: keras.Model, head: Head) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The function (n, height, width, 3) -> (n, h, w, K) of a network, for photos of any size, traced once.
-
-    A network that was built for one size is connected again to an input of any size; its layers and weights are shared
-    and stay as they are.
-    """
-    inner = keras.Model(network.inputs[0], head.features)
-    if None not in inner.input_shape[1:3]:
-        any_size = keras.Input((None, None, 3))
-        inner = keras.models.clone_model(inner, input_tensors=any_size, clone_function=lambda layer: layer)
-    signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
-    return tf.function(lambda pixels: inner(pixels, training=False), input_signature=signature)
+    return np.asarray(keras.ops.conv(explanation.features[np.newaxis], kernel, strides=1, padding="valid"))[0]

@@ -3,7 +3,13 @@
     enlarge(sum_k weight[k] * features[:, :, k])  =  sum_k weight[k] * enlarge(features[:, :, k])
 
 The left side enlarges one map, the right side K of them.
+
+Where the cells lie: their centres are as far apart as the network's stride says, and the grid is centred in the photo.
+For a network that pads its input the cells then share the photo evenly; one that does not pad (Inception, Xception) has
+fewer, and the photo reaches beyond the outermost ones.
 """
+
+import math
 
 import numpy as np
 from PIL import Image
@@ -12,9 +18,47 @@ from PIL import Image
 _A_PIXEL = 4
 
 
-def enlarged(cells: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """float32 (height, width): a map (h, w) at `size` (width, height), bilinear between the centres of its cells."""
-    return np.array(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+# Left, top, right and bottom of the photo, in cells from the left and top edge of the map.
+Span = tuple[float, float, float, float]
+
+
+def covered(shape: tuple[int, ...], input_size: tuple[int, int], pitch: tuple[float, float] | None) -> Span:
+    """The part of a map (h, w, ...) that is the photo; beyond 0 and (w, h) where the photo reaches beyond the cells.
+
+    Args:
+        shape: of the map.
+        input_size: (width, height) in pixels of what the network saw.
+        pitch: pixels of it between neighbouring cells, (down, across); None: the cells share the photo evenly.
+    """
+    rows, columns = shape[:2]
+    if pitch is None:
+        return 0.0, 0.0, float(columns), float(rows)
+    down, across = input_size[1] / pitch[0], input_size[0] / pitch[1]
+    return (columns - across) / 2, (rows - down) / 2, (columns + across) / 2, (rows + down) / 2
+
+
+def centres(count: int, start: float, end: float) -> np.ndarray:
+    """float64 (count,): where the centres of a row of cells lie in the photo, whose edges `covered` gives, 0 to 1."""
+    return (np.arange(count) + 0.5 - start) / (end - start)
+
+
+def enlarged(cells: np.ndarray, size: tuple[int, int], span: Span | None = None) -> np.ndarray:
+    """float32 (height, width): a map (h, w) at `size` (width, height), bilinear between the centres of its cells.
+
+    Args:
+        cells: the map.
+        size: of the picture.
+        span: what part of the map the picture shows (see `covered`); all of it where there is none. Beyond the
+            outermost centres the map goes on as it is there.
+    """
+    rows, columns = cells.shape
+    left, top, right, bottom = span or (0.0, 0.0, columns, rows)
+    before = max(0, math.ceil(-left)), max(0, math.ceil(-top))
+    after = max(0, math.ceil(right - columns)), max(0, math.ceil(bottom - rows))
+    if any((*before, *after)):
+        cells = np.pad(cells, ((before[1], after[1]), (before[0], after[0])), mode="edge")
+    box = (left + before[0], top + before[1], right + before[0], bottom + before[1])
+    return np.array(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR, box=box))
 
 
 def enlarged_before_sum(features: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -79,3 +79,8 @@ def imagenet_labels() -> Labels:
         names=tuple(row["name"] for row in rows),
         synonyms=tuple(tuple(filter(None, row["synonyms"].split("; "))) for row in rows),
     )
+
+
+def labels_of(names: tuple[str, ...] | None) -> Labels:
+    """The labels of a network with classes of its own, which have no synonyms; None: those of ILSVRC 2012."""
+    return imagenet_labels() if names is None else Labels(names, ((),) * len(names))

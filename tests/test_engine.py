@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-import cam.engine
+import cam.models.network
 from cam.errors import ModelError
 from cam.images import resized
 from cam.labels import Labels
@@ -104,8 +104,8 @@ def test_a_head_that_does_not_give_the_scores_of_the_network_is_refused(make_tin
         head = find_head(network)
         return dataclasses.replace(head, bias=head.bias + np.float32([0, 0.5, 0]))
 
-    find_head = cam.engine.find_head
-    monkeypatch.setattr(cam.engine, "find_head", wrong_head)
+    find_head = cam.models.network.find_head
+    monkeypatch.setattr(cam.models.network, "find_head", wrong_head)
     with pytest.raises(
         ModelError, match=r"^Tiny cannot be explained exactly: .* differs from its own scores by 0\.5\.$"
     ):

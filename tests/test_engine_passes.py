@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-import cam.engine
+import cam.models.network
 
 SIZES_24 = [(16, 400), (400, 16), *[(16 + 37 * i % 300, 16 + 53 * i % 290) for i in range(22)]]
 PHOTOS = ("dog_and_cat", "koala", "espresso")
@@ -14,8 +14,8 @@ PHOTOS = ("dog_and_cat", "koala", "espresso")
 
 def test_one_explanation_is_one_pass_and_its_classes_cost_none(make_tiny, noise_photo, monkeypatch):
     model = make_tiny()
-    features, calls = model._features, []
-    monkeypatch.setattr(model, "_features", lambda pixels: calls.append(pixels.shape) or features(pixels))
+    features, calls = model._network.features, []
+    monkeypatch.setattr(model._network, "features", lambda pixels: calls.append(pixels.shape) or features(pixels))
     assert model.passes == 0
     explanation = model.explain(noise_photo(64, 32))
     explanation.top(3)
@@ -59,7 +59,7 @@ def test_eight_threads_get_the_same_numbers_as_one(lite0, sample):
 @pytest.mark.parametrize("slots", [1, 2, 4])
 def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, noise_photo, monkeypatch, slots):
     model, running, most = make_tiny(), 0, 0
-    features, lock, together = model._features, threading.Lock(), threading.Barrier(slots)
+    features, lock, together = model._network.features, threading.Lock(), threading.Barrier(slots)
 
     def counted(pixels):
         nonlocal running, most
@@ -72,8 +72,8 @@ def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, no
             running -= 1
         return maps
 
-    monkeypatch.setattr(cam.engine, "_SLOTS", threading.BoundedSemaphore(slots))
-    monkeypatch.setattr(model, "_features", counted)
+    monkeypatch.setattr(cam.models.network, "_SLOTS", threading.BoundedSemaphore(slots))
+    monkeypatch.setattr(model._network, "features", counted)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda seed: model.explain(noise_photo(40, 40, seed)), range(16)))
     assert most == slots
@@ -82,18 +82,18 @@ def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, no
 
 def test_a_pass_that_fails_frees_its_slot(make_tiny, noise_photo, monkeypatch):
     model = make_tiny()
-    features = model._features
+    features = model._network.features
 
     def fail(pixels):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(cam.engine, "_SLOTS", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(model, "_features", fail)
+    monkeypatch.setattr(cam.models.network, "_SLOTS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(model._network, "features", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         model.explain(noise_photo(40, 40))
     assert model.passes == 0
-    monkeypatch.setattr(model, "_features", features)
-    assert cam.engine._SLOTS.acquire(blocking=False)
-    cam.engine._SLOTS.release()
+    monkeypatch.setattr(model._network, "features", features)
+    assert cam.models.network._SLOTS.acquire(blocking=False)
+    cam.models.network._SLOTS.release()
     model.explain(noise_photo(40, 40))
     assert model.passes == 1
