@@ -30,7 +30,7 @@ def main() -> None:
 @asynccontextmanager
 async def lifespan(app: st.App):
     """Have the network loaded soon after the server is up, so that it is ready when the first page opens."""
-    from cam.cached import preload
+    from cam.loading import preload
 
     preload()
     yield

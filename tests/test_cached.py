@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from cam import cached
+from cam import cached, loading
 from cam.errors import ImageError
 
 
@@ -78,7 +78,7 @@ def tiny(monkeypatch, make_tiny):
     """The tiny network in the place of every network; fresh, so it counts its passes from 0."""
     model = make_tiny()
     monkeypatch.setattr("cam.engine.load_model", lambda name: model)
-    monkeypatch.setattr(cached, "_models", {})
+    monkeypatch.setattr(loading, "_models", {})
     return model
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import streamlit as st
 
-from cam import cached
+from cam import cached, loading
 from cam.errors import ModelError
 from cam.models.registry import find_spec
 from cam.models.weights import KerasFile
@@ -16,8 +16,8 @@ from cam.models.weights import KerasFile
 def server(monkeypatch, tmp_path):
     """A server that has loaded, downloaded and explained nothing, with no ResNet-50 on the machine."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(cached, "_models", {})
-    monkeypatch.setattr(cached, "_downloads", {})
+    monkeypatch.setattr(loading, "_models", {})
+    monkeypatch.setattr(loading, "_downloads", {})
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
@@ -51,7 +51,7 @@ def put_weights(size: int = 10) -> None:
 def test_a_network_is_loaded_once_by_the_one_thread_that_loads(loads):
     with ThreadPoolExecutor(8) as pool:
         names = ["efficientnet-lite0", "efficientnet-lite2"] * 8
-        futures = list(pool.map(cached.request_model, names))
+        futures = list(pool.map(loading.request_model, names))
     assert [future.result() for future in futures] == names
     assert len(set(map(id, futures))) == 2
     assert sorted(name for name, _ in loads) == ["efficientnet-lite0", "efficientnet-lite2"]
@@ -61,7 +61,7 @@ def test_a_network_is_loaded_once_by_the_one_thread_that_loads(loads):
 def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
     go = threading.Event()
     monkeypatch.setattr("cam.engine.load_model", lambda name: go.wait(30) and name)
-    future = cached.request_model("efficientnet-lite0")
+    future = loading.request_model("efficientnet-lite0")
     assert not future.done()
     go.set()
     assert future.result(30) == "efficientnet-lite0"
@@ -69,24 +69,24 @@ def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
 
 def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch):
     asked = threading.Event()
-    request = cached.request_model
-    monkeypatch.setattr(cached, "_PRELOAD_SECONDS", 0.01)
-    monkeypatch.setattr(cached, "request_model", lambda name: (request(name), asked.set()))
-    cached.preload()
+    request = loading.request_model
+    monkeypatch.setattr(loading, "_PRELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(loading, "request_model", lambda name: (request(name), asked.set()))
+    loading.preload()
     assert asked.wait(30)
     assert request("efficientnet-lite2").result() == "efficientnet-lite2"
     assert [name for name, _ in loads] == ["efficientnet-lite2"]
 
 
 def test_a_network_that_failed_is_tried_again_only_with_new_weights(loads):
-    first = cached.request_model("resnet50")
-    assert isinstance(first.exception(30), ModelError) and cached.is_broken("resnet50")
-    assert cached.request_model("resnet50") is first
+    first = loading.request_model("resnet50")
+    assert isinstance(first.exception(30), ModelError) and loading.is_broken("resnet50")
+    assert loading.request_model("resnet50") is first
     put_weights()
-    second = cached.request_model("resnet50")
-    assert second.result(30) == "resnet50" and not cached.is_broken("resnet50")
+    second = loading.request_model("resnet50")
+    assert second.result(30) == "resnet50" and not loading.is_broken("resnet50")
     put_weights(20)
-    assert cached.request_model("resnet50") is second
+    assert loading.request_model("resnet50") is second
     assert len(loads) == 2
 
 
@@ -95,22 +95,22 @@ def test_weights_that_did_not_work_are_tried_again_when_they_were_replaced(loads
     monkeypatch.setattr("cam.engine.load_model", lambda name: tried.append(name) or 1 / 0)
     put_weights()
     for _ in range(3):
-        assert isinstance(cached.request_model("resnet50").exception(30), ZeroDivisionError)
+        assert isinstance(loading.request_model("resnet50").exception(30), ZeroDivisionError)
     assert len(tried) == 1
     put_weights(20)
-    assert isinstance(cached.request_model("resnet50").exception(30), ZeroDivisionError)
+    assert isinstance(loading.request_model("resnet50").exception(30), ZeroDivisionError)
     assert len(tried) == 2
 
 
 def test_a_network_that_was_never_asked_for_or_still_loads_is_not_broken(server):
-    assert not cached.is_broken("resnet50")
-    cached._models["resnet50"] = (None, Future())
-    assert not cached.is_broken("resnet50")
+    assert not loading.is_broken("resnet50")
+    loading._models["resnet50"] = (None, Future())
+    assert not loading.is_broken("resnet50")
 
 
 def test_an_unknown_network_is_refused(server):
     with pytest.raises(ModelError, match="There is no network 'lenet'"):
-        cached.request_model("lenet")
+        loading.request_model("lenet")
 
 
 @pytest.fixture
@@ -135,9 +135,9 @@ def download(monkeypatch, server):
 
 
 def test_a_download_that_runs_is_joined_and_its_share_is_seen(download):
-    assert cached.find_download("resnet50") is None
-    first = cached.start_download("resnet50")
-    assert cached.start_download("resnet50") is first is cached.find_download("resnet50")
+    assert loading.find_download("resnet50") is None
+    first = loading.start_download("resnet50")
+    assert loading.start_download("resnet50") is first is loading.find_download("resnet50")
     assert first.share in (0.0, 0.25) and not first.end.done()
     download.go.set()
     assert first.end.result(30) == find_spec("resnet50").source.path
@@ -148,19 +148,19 @@ def test_a_download_that_runs_is_joined_and_its_share_is_seen(download):
 def test_a_download_that_failed_keeps_the_reason_and_the_next_one_starts_anew(download, error):
     download.error = error
     download.go.set()
-    first = cached.start_download("resnet50")
+    first = loading.start_download("resnet50")
     assert first.end.exception(30) is error
     download.error = None
-    second = cached.start_download("resnet50")
-    assert second is not first and cached.find_download("resnet50") is second
+    second = loading.start_download("resnet50")
+    assert second is not first and loading.find_download("resnet50") is second
     assert second.end.exception(30) is None and download.calls == 2
 
 
 def test_a_failure_that_is_told_again_and_again_keeps_nothing_of_those_who_asked(loads):
     for _ in range(3):
         with pytest.raises(ModelError, match="no weights for resnet50"):
-            cached.loaded_model("resnet50")
-    kept = cached.request_model("resnet50").exception().__traceback__
+            loading.loaded_model("resnet50")
+    kept = loading.request_model("resnet50").exception().__traceback__
     frames = 0
     while kept is not None:
         assert kept.tb_frame.f_code.co_name != "loaded_model"
@@ -169,9 +169,9 @@ def test_a_failure_that_is_told_again_and_again_keeps_nothing_of_those_who_asked
 
 
 def test_a_network_is_not_broken_any_more_when_its_weights_have_come(loads):
-    assert cached.request_model("resnet50").exception(30) and cached.is_broken("resnet50")
+    assert loading.request_model("resnet50").exception(30) and loading.is_broken("resnet50")
     put_weights()
-    assert not cached.is_broken("resnet50")
+    assert not loading.is_broken("resnet50")
 
 
 def test_the_caches_are_emptied_when_nothing_new_comes(server, monkeypatch):

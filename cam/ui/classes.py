@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cam.explanation import Explanation, Prediction
+from cam.explanation import Prediction, Scored
 from cam.labels import Labels
 
 COUNTS = (5, 10, 15, 20)
@@ -18,7 +18,7 @@ def percent(probability: float) -> str:
     return f"{share:.0f} %" if 9.95 <= share < 99 else f"{share:.1f} %"
 
 
-def choose_class(explanation: Explanation, count: int) -> Prediction:
+def choose_class(explanation: Scored, count: int) -> Prediction:
     """The ranked list of the `count` best; the chosen class stays in it, at the end, when it is not among them."""
     state = st.session_state
     best = explanation.top(count)
@@ -64,7 +64,7 @@ def search_class(labels: Labels) -> None:
     )
 
 
-def _caption(row: Prediction, explanation: Explanation, best: list[Prediction]) -> str:
+def _caption(row: Prediction, explanation: Scored, best: list[Prediction]) -> str:
     place = "" if row in best else f"place {explanation.rank(row.index):,} · "
     return place + percent(row.probability)
 

@@ -12,7 +12,7 @@ from cam.localize import peak_place
 from cam.ui import picture
 from cam.ui.compare_pictures import Map, map_of, show_maps
 from cam.ui.frame import Scene
-from cam.ui.messages import show_error
+from cam.ui.messages import plain, show_error
 from cam.written import number
 
 _MOST_OTHERS = 3
@@ -48,6 +48,13 @@ def _class_map(scene: Scene, index: int) -> Map:
 
 def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
     """Why the chosen class rather than another one: a signed map, and the sum that it is part of."""
+    if not scene.explanation.exact:
+        controls.info(
+            f"The difference of two maps is exact only where the head is linear, and that of {plain(scene.spec.title)} "
+            "is not. Choose another network.",
+            icon=":material/info:",
+        )
+        return
     with controls:
         rival = _choose_rival(scene)
     first, second = scene.chosen.label, scene.explanation.labels.names[rival]
@@ -150,8 +157,13 @@ def _next_best(scene: Scene) -> list[int]:
 
 
 def _keep(scene: Scene, others: list[int]) -> None:
-    """Choices belong to one photo, as the chosen class does."""
-    st.session_state.compare_others = (scene.photo.digest, others)
+    """Choices belong to one photo and one set of classes, as the chosen class does."""
+    st.session_state.compare_others = (_subject(scene), others)
+
+
+def _subject(scene: Scene) -> tuple[str, tuple[str, ...]]:
+    """What the choice of classes belongs to: the photo, and the classes that the network has."""
+    return scene.photo.digest, scene.explanation.labels.names
 
 
 def _others(scene: Scene) -> list[int]:
@@ -159,9 +171,9 @@ def _others(scene: Scene) -> list[int]:
     state = st.session_state
     if "compare_others" not in state:
         _keep_link(scene)
-    digest, kept = state.compare_others
+    subject, kept = state.compare_others
     others = [index for index in kept if index != scene.chosen.index]
-    return _next_best(scene) if digest != scene.photo.digest or (kept and not others) else others
+    return _next_best(scene) if subject != _subject(scene) or (kept and not others) else others
 
 
 def _keep_link(scene: Scene) -> None:
@@ -178,8 +190,8 @@ def _keep_link(scene: Scene) -> None:
 
 def _write_link(scene: Scene) -> None:
     """Keep the address in step; of a photo of one's own nothing is in the link."""
-    digest, kept = st.session_state.compare_others
-    chosen = kept if digest == scene.photo.digest and scene.photo.sample else []
+    subject, kept = st.session_state.compare_others
+    chosen = kept if subject == _subject(scene) and scene.photo.sample else []
     names = [scene.explanation.labels.names[index] for index in chosen]
     if st.query_params.get_all("vs") != names:
         st.query_params["vs"] = names

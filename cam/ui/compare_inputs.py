@@ -6,8 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam import cached
-from cam.errors import ModelError
-from cam.explanation import Explanation
+from cam.errors import LabelError, ModelError
+from cam.explanation import Scored
 from cam.models.registry import ModelSpec, list_models
 from cam.ui import networks
 from cam.ui.compare_pictures import Map, input_facts, map_of, show_maps
@@ -61,14 +61,22 @@ def _second_map(scene: Scene, spec: ModelSpec) -> Map | None:
         line.markdown(f"Loading {spec.title}: a few seconds, once.")
     try:
         explanation = cached.explained(scene.photo, spec.name, "whole")
-    except ModelError as error:
+        index = _same_class(scene, explanation)
+    except (LabelError, ModelError) as error:
         with line:
             show_warning(f"{spec.title}: {error}")
         return None
     line.empty()
-    return _map(spec.title, scene, explanation, scene.shown)
+    return map_of(spec.title, explanation, index, scene.shown, input_facts(explanation, index))
 
 
-def _map(title: str, scene: Scene, explanation: Explanation, shown: cached.Shown) -> Map:
+def _same_class(scene: Scene, explanation: Scored) -> int:
+    """The chosen class in a network that may have other classes (LabelError if it lacks this one)."""
+    if explanation.labels == scene.explanation.labels:
+        return scene.chosen.index
+    return explanation.labels.index(scene.chosen.label)
+
+
+def _map(title: str, scene: Scene, explanation: Scored, shown: cached.Shown) -> Map:
     index = scene.chosen.index
     return map_of(title, explanation, index, shown, input_facts(explanation, index))

@@ -7,6 +7,7 @@ import streamlit as st
 from cam.ui import picture
 from cam.ui.compare_classes import show_classes, show_difference
 from cam.ui.compare_inputs import show_fits, show_networks
+from cam.ui.compare_methods import show_methods
 from cam.ui.frame import open_lesson
 
 _SAMPLE = "dog_and_cat"
@@ -15,6 +16,7 @@ _STYLE = Path(__file__).with_name("compare_page.css")
 _VIEWS = {
     "Classes": show_classes,
     "Difference": show_difference,
+    "Methods": show_methods,
     "Networks": show_networks,
     "Whole and squashed": show_fits,
 }

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cam.cached import Shown
-from cam.explanation import Explanation, Prediction
+from cam.explanation import Prediction, Scored
 from cam.localize import peak_place
 from cam.ui import classes, picture
 from cam.ui.frame import Scene
@@ -20,7 +20,7 @@ class Map:
 
     title: str
     prediction: Prediction
-    explanation: Explanation
+    explanation: Scored
     shown: Shown
     heatmap: np.ndarray
     facts: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Map:
         return max(0.0, float(self.heatmap.max()))
 
 
-def map_of(title: str, explanation: Explanation, index: int, shown: Shown, facts: tuple[str, ...] = ()) -> Map:
+def map_of(title: str, explanation: Scored, index: int, shown: Shown, facts: tuple[str, ...] = ()) -> Map:
     """The map of the class `index`."""
     heatmap = explanation.heatmap(index, size=picture.map_size(shown))
     return Map(title, explanation.prediction(index), explanation, shown, heatmap, facts)
@@ -50,7 +50,7 @@ def show_maps(scene: Scene, maps: list[Map | Callable[[], Map | None]], *, maxim
         with column:
             one = given() if callable(given) else given
             if one is not None:
-                _show_map(scene, one, place, maximum)
+                show_map(scene, one, key=f"compare_{place}", maximum=maximum)
 
 
 def _width(shown: Shown) -> float:
@@ -59,21 +59,22 @@ def _width(shown: Shown) -> float:
     return min(max(width / height, 0.75), 2.4)
 
 
-def _show_map(scene: Scene, one: Map, place: int, maximum: float | None) -> None:
+def show_map(scene: Scene, one: Map, *, key: str, value: str | None = None, maximum: float | None = None) -> None:
+    """One map with its facts; `value` stands over it in place of the probability."""
     picture.show_heat(
         scene.photo,
         one.shown,
         one.heatmap,
-        key=f"compare_{place}",
+        key=key,
         title=one.title,
-        value=classes.percent(one.prediction.probability),
+        value=classes.percent(one.prediction.probability) if value is None else value,
         alt=_alt(one),
         maximum=maximum,
     )
     st.markdown("  \n".join(one.facts))
 
 
-def input_facts(explanation: Explanation, index: int) -> tuple[str, ...]:
+def input_facts(explanation: Scored, index: int) -> tuple[str, ...]:
     """What differs when the same photo is given in another way, or to another network."""
     best, one = explanation.top(1)[0], explanation.prediction(index)
     width, height = explanation.input_size

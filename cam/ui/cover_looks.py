@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cam import cached
-from cam.explanation import Explanation, Prediction
+from cam import cached, loading
+from cam.explanation import Prediction, Scored
 from cam.faithfulness import Fill, cover, random_mask
 from cam.images import open_image, resized
 from cam.ui.frame import Scene
@@ -36,7 +36,7 @@ def look(network: str, image: Image.Image) -> Look:
 
 @st.cache_resource(max_entries=_MAX_LOOKS, ttl=_TTL, show_spinner=False)
 def _look(network: str, size: tuple[int, int], pixels: str, _image: Image.Image) -> Look:
-    explanation = cached.loaded_model(network).explain(_image, fit="given")
+    explanation = loading.loaded_model(network).explain(_image, fit="given")
     return Look(explanation.probabilities, explanation.top(_BEST))
 
 
@@ -61,6 +61,6 @@ def random_probabilities(scene: Scene, share: float, fill: Fill, keep: bool) -> 
     return found
 
 
-def cells(explanation: Explanation) -> tuple[int, int]:
+def cells(explanation: Scored) -> tuple[int, int]:
     """(rows, columns) of the class maps."""
     return explanation.features.shape[:2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from cam import cached
-from cam.explanation import Explanation, Prediction
+from cam.explanation import Prediction, Scored
 from cam.models.registry import ModelSpec
 from cam.ui import link, networks
 from cam.ui.messages import show_reported
@@ -25,7 +25,7 @@ class Scene:
     photo: cached.Photo
     shown: cached.Shown
     spec: ModelSpec
-    explanation: Explanation
+    explanation: Scored
     chosen: Prediction
 
 
@@ -34,7 +34,7 @@ def style() -> None:
     st.html(_STYLE)
 
 
-def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT) -> Scene:
+def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool = False) -> Scene:
     """Heading and choices of a page of the lesson; waits for the network and explains the photo.
 
     Photo, class and network are those of the page before.
@@ -43,15 +43,16 @@ def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT) -> Scene:
         title: of the page.
         sentence: what the page is about, in a line or two.
         sample: the sample that the page opens with when it is the first one; it makes the page's point.
+        exact: whether the page needs exact class activation maps.
     """
     style()
     link.open_link(sample)
     st.markdown(f"# {title}\n{sentence}")
-    return choose_scene()
+    return choose_scene(exact=exact)
 
 
-def choose_scene() -> Scene:
-    """The choices of photo, class and network, and what the network says about the photo."""
+def choose_scene(*, exact: bool = False) -> Scene:
+    """The choices of photo, class and network, and what the network says about the photo; `exact` as `open_lesson`."""
     photo_column, class_column, network_column = st.columns(3)
     with photo_column:
         photo = _choose_photo()
@@ -63,8 +64,9 @@ def choose_scene() -> Scene:
     slot = class_column.empty()
     if not networks.is_ready(spec):
         slot.markdown(f"Loading {spec.title}: a few seconds, once.")
-    spec, explanation = networks.explain(photo, spec, "whole")
-    networks.remember(spec)
+    spec, explanation = networks.explain(photo, spec, "whole", exact=exact)
+    networks.remember(spec, explanation)
+    link.open_class(explanation.labels)
     with slot:
         chosen = _choose_class(explanation)
     link.write_link(chosen.label)
@@ -94,7 +96,7 @@ def _take_sample() -> None:
         set_photo(list_samples()[name].photo())
 
 
-def _choose_class(explanation: Explanation) -> Prediction:
+def _choose_class(explanation: Scored) -> Prediction:
     """All classes, the most probable first; typing finds one."""
     state = st.session_state
     best = explanation.top(len(explanation.labels))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Case:
     """One case: what is shown, the question before the map, and what the map teaches.
 
-    In `question` and `lesson`, {label}, {place} and {probability} are the class's; sample None stands for the photo,
-    class and network that the other pages show.
+    In `question` and `lesson`, {label}, {place}, {classes} and {probability} are the class's; sample None stands for
+    the photo, class and network that the other pages show.
     """
 
     name: str
@@ -83,6 +83,6 @@ CASES = (
         None,
         "",
         "Your choice of photo, class and network.",
-        "{label} takes place {place} of 1,000 ({probability}).",
+        "{label} takes place {place} of {classes} ({probability}).",
     ),
 )

@@ -169,8 +169,13 @@ def _lesson(case: Case, scene: Scene, made: Guess) -> str:
     chosen = scene.chosen
     if made.caught is None:
         return f"There is nothing to catch: no place of this photo is evidence for {chosen.label}."
-    place = f"{scene.explanation.rank(chosen.index):,}"
-    return case.lesson.format(label=chosen.label, place=place, probability=percent(chosen.probability))
+    facts = {
+        "label": chosen.label,
+        "place": f"{scene.explanation.rank(chosen.index):,}",
+        "classes": f"{len(scene.explanation.labels):,}",
+        "probability": percent(chosen.probability),
+    }
+    return case.lesson.format(**facts)
 
 
 def _show_tally() -> None:

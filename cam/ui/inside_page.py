@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cam.enlarge import enlarged, largest_difference, multiplications
+from cam.enlarge import largest_difference, multiplications
 from cam.parts import Parts, parts_of, strongest, weighted_map
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.grid import show_grid
@@ -24,7 +24,9 @@ _TRIED = 8
 
 def inside_page() -> None:
     """The whole page. The network is asked once; all controls are sums of what it said."""
-    scene = open_lesson("Inside the map", "From photo to score in four steps, with the real numbers.", sample=_SAMPLE)
+    scene = open_lesson(
+        "Inside the map", "From photo to score in four steps, with the real numbers.", sample=_SAMPLE, exact=True
+    )
     st.html(_STYLE)
     parts = parts_of(scene.explanation, scene.chosen.index)
     with st.container(key="inside"):
@@ -74,7 +76,7 @@ def _show_feature_map(scene: Scene, parts: Parts, k: int, cells: np.ndarray, lim
     show_signed(
         scene.photo,
         scene.shown,
-        enlarged(cells, map_size(scene.shown)),
+        scene.explanation.enlarge(cells, map_size(scene.shown)),
         key=f"feature_{k}",
         title=f"Map {k}",
         value=side,

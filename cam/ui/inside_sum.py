@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cam.enlarge import enlarged
 from cam.parts import Parts, partial_map, partial_scores
 from cam.ui.colors import FOR, NEUTRAL
 from cam.ui.frame import Scene
@@ -34,7 +33,7 @@ def add_up(scene: Scene, parts: Parts) -> None:
         show_signed(
             scene.photo,
             scene.shown,
-            enlarged(cells, size),
+            scene.explanation.enlarge(cells, size),
             key="partial",
             title="The map so far",
             value=f"{count:,} of {maps:,}",
@@ -45,7 +44,7 @@ def add_up(scene: Scene, parts: Parts) -> None:
         show_signed(
             scene.photo,
             scene.shown,
-            enlarged(whole, size),
+            scene.explanation.enlarge(whole, size),
             key="whole",
             title="The full map",
             value=f"all {maps:,}",

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from cam.errors import CamError
-from cam.labels import imagenet_labels
+from cam.labels import Labels, imagenet_labels
 from cam.models.registry import default_model, find_spec
-from cam.ui.messages import report
+from cam.ui.messages import report, show_error
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
@@ -26,15 +26,25 @@ def open_link(sample: str = DEFAULT) -> None:
     if "network" in params:
         _take(lambda: setattr(state, "network", find_spec(params["network"]).name))
     if "class" in params:
-        _take(lambda: setattr(state, "chosen", imagenet_labels().index(params["class"])))
+        if find_spec(state.network).own:
+            # What classes it has is known when it is loaded.
+            state.wanted_class = params["class"]
+        else:
+            _take(lambda: setattr(state, "chosen", imagenet_labels().index(params["class"])))
 
 
-def _take(part: Callable[[], None]) -> None:
+def open_class(labels: Labels) -> None:
+    """Once a session: the class that the link names, of a network whose classes are known only now."""
+    if (wanted := st.session_state.pop("wanted_class", None)) is not None:
+        _take(lambda: setattr(st.session_state, "chosen", labels.index(wanted)), show_error)
+
+
+def _take(part: Callable[[], None], say: Callable[[str], None] = report) -> None:
     """One part of the link; a wrong one is said and leaves the others as they are."""
     try:
         part()
     except CamError as error:
-        report(str(error))
+        say(str(error))
 
 
 def write_link(class_label: str) -> None:

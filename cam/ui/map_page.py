@@ -3,9 +3,10 @@
 import streamlit as st
 
 from cam import cached, localize
-from cam.explanation import Explanation, Prediction
+from cam.detail import FINER, cost
+from cam.explanation import Prediction, Scored
 from cam.render import COLORMAPS
-from cam.ui import classes, frame, link, networks, photos, picture
+from cam.ui import classes, frame, link, networks, own_model, photos, picture
 from cam.ui.save import View, save_menu
 
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
@@ -22,13 +23,14 @@ def map_page() -> None:
         spec = networks.choose_network()
     with st.container(key="status"):
         line, offer = st.columns([2.4, 1], vertical_alignment="center")
+    correction = st.container()
     photo = photos.choose_photo()
     shown = cached.shown(photo)
     messages = st.container()
     left, right = st.columns(2, gap="medium")
     with left:
         picture.show_photo(photo, shown)
-    ranked, search, count, save, view, fit = _controls()
+    ranked, search, count, save, notes, view, fit, detail = _controls()
     # Only now, because a network that starts to load slows down what is painted at the same time.
     if not networks.is_ready(spec):
         line, right, ranked = line.empty(), right.empty(), ranked.empty()
@@ -37,8 +39,11 @@ def map_page() -> None:
             picture.show_waiting(photo, shown, title="Where does it look?", text=f"Loading {spec.title} …")
         ranked.markdown("The classes appear here.")
     with messages:
-        shown_spec, explanation = networks.explain(photo, spec, fit)
-    networks.remember(shown_spec)
+        shown_spec, explanation = networks.explain(photo, spec, fit, detail=detail)
+    networks.remember(shown_spec, explanation)
+    link.open_class(explanation.labels)
+    with correction:
+        own_model.correct(shown_spec)
     line.markdown(networks.describe(shown_spec, explanation))
     with offer:
         networks.offer_download(spec)
@@ -50,6 +55,8 @@ def map_page() -> None:
         classes.search_class(explanation.labels)
     with save:
         save_menu(photo, shown_spec, explanation, chosen, view)
+    with notes:
+        _notes(explanation)
     link.write_link(chosen.label)
 
 
@@ -62,14 +69,13 @@ def _controls() -> tuple:
         with column:
             count = classes.choose_count()
     with right:
-        view, fit = choose_view()
+        view, fit, detail = choose_view()
         save = st.container()
-    _notes()
-    return ranked, search, count, save, view, fit
+    return ranked, search, count, save, st.container(), view, fit, detail
 
 
-def choose_view() -> tuple[View, str]:
-    """How the heat is drawn, and the fit: how the network is given the photo."""
+def choose_view() -> tuple[View, str, bool]:
+    """How the heat is drawn, the fit (how the network is given the photo), and whether in several views."""
     opacity = st.slider(
         "Opacity of the heat", 0, 100, 60, 1, "%d %%", key="opacity", on_change="ignore", bind="query-params"
     )
@@ -78,6 +84,13 @@ def choose_view() -> tuple[View, str]:
     colormap = colors.selectbox("Colours", list(titles), format_func=titles.get, key="colors", bind="query-params")
     fit = given.selectbox(
         "The network is given the", list(_FITS), format_func=_FITS.get, key="fit", bind="query-params"
+    )
+    detail = st.toggle(
+        "Finer map",
+        key="detail",
+        bind="query-params",
+        help=f"The mean of {len(FINER)} looks at the photo: at three sizes, each also mirrored. Finer and steadier, "
+        f"for {cost(FINER):.0f} times the work. The scores become the means of all looks, so they change too.",
     )
     box, threshold = st.columns(2, vertical_alignment="center")
     drawn = box.toggle("Box around the evidence", key="box", bind="query-params")
@@ -92,12 +105,10 @@ def choose_view() -> tuple[View, str]:
         disabled=not drawn,
         bind="query-params",
     )
-    return View(colormap, opacity, share if drawn else None), fit
+    return View(colormap, opacity, share if drawn else None), fit, detail
 
 
-def show_heat(
-    photo: cached.Photo, shown: cached.Shown, explanation: Explanation, chosen: Prediction, view: View
-) -> None:
+def show_heat(photo: cached.Photo, shown: cached.Shown, explanation: Scored, chosen: Prediction, view: View) -> None:
     """The heat of one class over the photo."""
     heatmap = explanation.heatmap(chosen.index, size=picture.map_size(shown))
     found = [] if view.threshold is None else localize.boxes(heatmap, view.threshold / 100)
@@ -114,7 +125,7 @@ def show_heat(
     )
 
 
-def _alt(explanation: Explanation, chosen: Prediction, boxes: int) -> str:
+def _alt(explanation: Scored, chosen: Prediction, boxes: int) -> str:
     """What the heat shows, in words: how probable the class is and where its strongest evidence lies."""
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
@@ -125,9 +136,15 @@ def _alt(explanation: Explanation, chosen: Prediction, boxes: int) -> str:
     )
 
 
-def _notes() -> None:
+def _notes(explanation: Scored) -> None:
+    says = "Bright regions raised the score of the class; dark ones did not, or lowered it."
+    if not explanation.exact:
+        says = (
+            f"This network has no exact map, so {explanation.method.title} estimates one from gradients: where it is "
+            "bright, a stronger reaction of the network would raise the score. The cells do not add up to the score."
+        )
     st.markdown(
-        "**What the map says.** Bright regions raised the score of the class; dark ones did not, or lowered it. "
+        f"**What the map says.** {says} "
         "**What it does not say.** Bright is not *sure*: the brightest place of every map has the same colour, however "
         "low the probability. The map is evidence for a score, not a person's reason."
     )

@@ -4,58 +4,90 @@ import copy
 
 import streamlit as st
 
-from cam import cached
+from cam import cached, loading
 from cam.errors import ModelError
-from cam.explanation import Explanation
-from cam.models.registry import ModelSpec, find_spec, list_models
+from cam.explanation import Scored
+from cam.models.registry import ModelSpec, default_model, find_spec, list_models
 from cam.models.weights import KerasFile, Wheel, megabytes
-from cam.ui.messages import show_error, show_warning
+from cam.ui import own_model
+from cam.ui.messages import plain, show_error, show_warning
+
+_WITHOUT_EXACT = "{} has no exact class activation map, because its head is not linear, and this page takes one apart."
 
 
 def choose_network() -> ModelSpec:
     """The picker of all networks, those without weights on this machine too."""
     specs = {spec.name: spec for spec in list_models()}
     titles = {name: spec.title for name, spec in specs.items()}
-    lines = "\n".join(f"* {_line(spec)}" for spec in specs.values())
+    here = "\n".join(f"* {_line(spec)}" for spec in specs.values() if spec.available)
+    if st.session_state.network not in specs:
+        # A model of one's own whose file was taken away.
+        st.session_state.network = default_model().name
     name = st.selectbox(
-        "Network", list(specs), format_func=titles.get, key="network", help=lines, persist_state="session"
+        "Network",
+        list(specs),
+        format_func=titles.get,
+        key="network",
+        help=f"On this machine:\n\n{here}\n\nThe others can be downloaded: choose one, and its size is shown.",
+        filter_mode="contains",
+        persist_state="session",
     )
-    return specs[name]
+    return own_model.corrected(specs[name])
 
 
 def _line(spec: ModelSpec) -> str:
     """One line on a network: parameters, input, and where its weights are."""
+    if spec.own:
+        return f"**{plain(spec.title)}**: your own, {spec.source.place}"
     return (
-        f"**{spec.title}**: {spec.parameters / 1e6:.1f} million parameters, trained on {spec.size} × {spec.size} "
-        f"pixels, weights {spec.source.place}"
+        f"**{spec.title}**: {_millions(spec.parameters)} parameters, trained on {spec.size} × {spec.size} pixels, "
+        f"weights {spec.source.place}"
     )
 
 
 def is_ready(spec: ModelSpec) -> bool:
     """Whether the network is loaded, or is known to be one that cannot be."""
-    return cached.request_model(spec.name).done()
+    return loading.request_model(spec.name).done()
 
 
-def explain(photo: cached.Photo, spec: ModelSpec, fit: str) -> tuple[ModelSpec, Explanation]:
-    """What the network says about the photo; where it cannot be loaded, what another one says, and why."""
+def explain(
+    photo: cached.Photo, spec: ModelSpec, fit: str, *, detail: bool = False, exact: bool = False
+) -> tuple[ModelSpec, Scored]:
+    """What the network says about the photo; where it cannot be loaded, what another one says, and why.
+
+    Args:
+        photo: the photo.
+        spec: the network.
+        fit: how it is given the photo.
+        detail: with finer maps, of several views.
+        exact: for a page that takes exact maps apart; a network without them counts as one that cannot be loaded.
+    """
     problems = []
     for candidate in (spec, *_instead_of(spec)):
         try:
-            explanation = cached.explained(photo, candidate.name, fit)
+            explanation = cached.explained(photo, candidate.name, fit, detail=detail)
+            if exact and not explanation.exact:
+                raise ModelError(f"{_WITHOUT_EXACT.format(candidate.title)} The other pages can show it.")
         except ModelError as error:
             problems.append(str(error))
             continue
         for problem in problems:
             show_warning(f"{problem} You still see {candidate.title}.")
-        return candidate, explanation
+        return loading.loaded_model(candidate.name).spec, explanation
     for problem in problems:
         show_error(problem)
     st.stop()
 
 
-def remember(spec: ModelSpec) -> None:
-    """This network is shown, and stays when another one cannot be."""
-    st.session_state.shown_network = spec.name
+def remember(spec: ModelSpec, explanation: Scored) -> None:
+    """This network is shown, and stays when another one cannot be; a class that it knows too stays chosen."""
+    state, names = st.session_state, explanation.labels.names
+    state.shown_network = loading.base_name(spec.name)
+    before = state.get("class_names", names)
+    if state.chosen is not None and before != names:
+        label = before[state.chosen]
+        state.chosen = names.index(label) if label in names else None
+    state.class_names = names
 
 
 def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
@@ -66,14 +98,20 @@ def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
     return [find_spec(name) for name in names]
 
 
-def describe(spec: ModelSpec, explanation: Explanation) -> str:
+def describe(spec: ModelSpec, explanation: Scored) -> str:
     """One line on the network that is shown and how it sees this photo."""
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape
+    views = f" in {explanation.views} views" if explanation.views > 1 else ""
+    by = "" if explanation.exact else f" by {explanation.method.title}"
     return (
-        f"**{spec.title}** · {spec.parameters / 1e6:.1f} million parameters · sees {width} × {height} pixels · maps "
-        f"{columns} × {rows} cells"
+        f"**{plain(spec.title)}** · {_millions(spec.parameters)} parameters · sees {width} × {height} pixels{views} · "
+        f"maps {columns} × {rows} cells{by}"
     )
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} million" if count >= 100_000 else f"{count:,}"
 
 
 def offer_download(chosen: ModelSpec) -> None:
@@ -81,16 +119,17 @@ def offer_download(chosen: ModelSpec) -> None:
     state = st.session_state
     if arrived := state.pop("arrived", None):
         st.toast(f"{arrived} is on this machine now; it stands under Network.", icon=":material/check:")
-    specs = (chosen, *list_models())
+    # The network of the notebook is offered where it is missing; the others when they are chosen.
+    specs = (chosen, list_models()[0])
     missing = [
         spec
         for spec in specs
-        if isinstance(spec.source, KerasFile) and (not spec.available or cached.is_broken(spec.name))
+        if isinstance(spec.source, KerasFile) and (not spec.available or loading.is_broken(spec.name))
     ]
     if not missing:
         return
     spec = missing[0]
-    download = cached.find_download(spec.name)
+    download = loading.find_download(spec.name)
     if download is not None and not download.end.done():
         _show_progress(spec)
         return
@@ -99,7 +138,7 @@ def offer_download(chosen: ModelSpec) -> None:
         icon=":material/download:",
         type="tertiary",
         key="download",
-        on_click=cached.start_download,
+        on_click=loading.start_download,
         args=(spec.name,),
     )
     failed = download is not None and download.end.exception()
@@ -111,7 +150,7 @@ def offer_download(chosen: ModelSpec) -> None:
 
 @st.fragment(run_every=0.5)
 def _show_progress(spec: ModelSpec) -> None:
-    download = cached.find_download(spec.name)
+    download = loading.find_download(spec.name)
     if download.end.done():
         if download.end.exception() is None:
             st.session_state.arrived = spec.title

@@ -29,9 +29,9 @@ def show_photo(photo: Photo, shown: Shown, *, key: str = "photo") -> None:
     _mount(key, photo, shown, uri=shown.uri, title=photo.title, alt=f"Photo: {photo.title}", below=photo.credit)
 
 
-def show_waiting(photo: Photo, shown: Shown, *, title: str, text: str) -> None:
+def show_waiting(photo: Photo, shown: Shown, *, title: str, text: str, key: str = "waiting") -> None:
     """The photo with a text over it, of the size that the heat will have."""
-    _mount("waiting", photo, shown, title=title, wait=text, alt=text)
+    _mount(key, photo, shown, title=title, wait=text, alt=text)
 
 
 def show_heat(

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cam import cached, localize, render
-from cam.explanation import Explanation, Prediction
+from cam.explanation import Prediction, Scored
 from cam.images import open_image
 from cam.models.registry import ModelSpec
 from cam.ui.classes import percent
@@ -26,7 +26,7 @@ class View:
     threshold: int | None
 
 
-def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Explanation, chosen: Prediction, view: View) -> None:
+def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
     """A menu of downloads; opening it tells the server the opacity that the browser has."""
     menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
     if not menu.open:
@@ -40,9 +40,13 @@ def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Explanation, ch
     _button(row, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
     _button(row, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
     _button(row, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
+    exact = explanation.exact
     menu.caption(
         "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
         "its mean plus the bias is the score."
+        if exact
+        else "The overlay has the photo's own resolution. The map is the grid of numbers that "
+        f"{explanation.method.title} computed."
     )
 
 
@@ -50,7 +54,7 @@ def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) ->
     row.download_button(label, make, name, mime, key=f"save_{label}", on_click="ignore")
 
 
-def _drawn(image, explanation: Explanation, chosen: Prediction, view: View):
+def _drawn(image, explanation: Scored, chosen: Prediction, view: View):
     heatmap = explanation.heatmap(chosen.index, size=image.size)
     picture = render.overlay(image, heatmap, colormap=view.colormap, opacity=view.opacity / 100)
     if view.threshold is None:
@@ -58,15 +62,13 @@ def _drawn(image, explanation: Explanation, chosen: Prediction, view: View):
     return render.draw_boxes(picture, localize.boxes(heatmap, view.threshold / 100))
 
 
-def _overlay(photo: cached.Photo, explanation: Explanation, chosen: Prediction, view: View) -> bytes:
+def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
     _drawn(open_image(photo.data, draft=False), explanation, chosen, view).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
-def _figure(
-    photo: cached.Photo, explanation: Explanation, chosen: Prediction, view: View, about: str, format: str
-) -> bytes:
+def _figure(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
     # matplotlib's drawing half takes a while to import, and only this needs it.
     from cam.figure import figure, figure_bytes
 
@@ -83,16 +85,19 @@ def _figure(
     return figure_bytes(drawing, format)
 
 
-def map_csv(explanation: Explanation, chosen: Prediction, about: str) -> bytes:
+def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
     """The class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
-    bias = float(explanation.bias[chosen.index])
-    header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
+    if explanation.exact:
+        bias = float(explanation.bias[chosen.index])
+        header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
+    else:
+        header = f"map by {explanation.method.title}: {about}\n{explanation.method.paper}"
     np.savetxt(buffer, explanation.class_map(chosen.index), fmt="%.6g", delimiter=",", header=header, encoding="utf-8")
     return buffer.getvalue().encode()
 
 
-def _map_npy(explanation: Explanation, chosen: Prediction) -> bytes:
+def _map_npy(explanation: Scored, chosen: Prediction) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, explanation.class_map(chosen.index))
     return buffer.getvalue()

@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cam import cached
 from cam.agreement import Agreement
-from cam.enlarge import enlarged
 from cam.ui import picture, why_blocks
 from cam.ui.frame import Scene, open_lesson
 
@@ -23,6 +22,7 @@ def why_page() -> None:
         "Why this network can do it",
         "Where the parameters are, and which part of a network keeps “where”.",
         sample=_SAMPLE,
+        exact=True,
     )
     st.html(_STYLE)
     pending = cached.anatomies()
@@ -114,7 +114,10 @@ def _show_pictures(scene: Scene, result: Agreement) -> None:
     size = picture.map_size(scene.shown)
     maps = {
         "dense": ("Dense weights, this class alone", scene.explanation.heatmap(chosen.index, size=size)),
-        "convolution": ("1 × 1 convolution, all classes", enlarged(result.maps[:, :, chosen.index], size)),
+        "convolution": (
+            "1 × 1 convolution, all classes",
+            scene.explanation.enlarge(result.maps[:, :, chosen.index], size),
+        ),
     }
     limit = max(float(np.abs(heatmap).max()) for _, heatmap in maps.values()) or None
     st.markdown(f"The map of **{chosen.label}** in both orders, on one scale:")

@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
-from cam import cached
+from cam import loading
 from cam.errors import ImageError
 from cam.images import open_image
 from cam.labels import imagenet_labels
@@ -71,14 +71,14 @@ def works(at: AppTest) -> bool:
 
 def passes(network: str = LITE2) -> int:
     """Forward passes that the server's network has run so far."""
-    return cached.request_model(network).result().passes
+    return loading.request_model(network).result().passes
 
 
 @cache
 def engine(photo: str | bytes, network: str = LITE2, fit: str = "whole"):
     """What the engine itself says about a sample or the bytes of a photo."""
     data = photo if isinstance(photo, bytes) else list_samples()[photo].path.read_bytes()
-    return cached.request_model(network).result().explain(open_image(data), fit=fit)
+    return loading.request_model(network).result().explain(open_image(data), fit=fit)
 
 
 def file_of(image: Image.Image, format: str = "JPEG", **options) -> bytes:

@@ -3,18 +3,18 @@
 import pytest
 import streamlit as st
 
-from cam import cached
+from cam import loading
 
 
 @pytest.fixture(autouse=True)
 def server(monkeypatch, tmp_path):
     """A server without ResNet-50, without downloads; the embedded networks stay loaded once they are."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(cached, "_downloads", {})
-    cached._models.pop("resnet50", None)
+    monkeypatch.setattr(loading, "_downloads", {})
+    loading._models.pop("resnet50", None)
     yield
     # What a stand-in for ResNet-50 has said of a photo must not be found by the next test.
-    if cached._models.pop("resnet50", None):
+    if loading._models.pop("resnet50", None):
         st.cache_resource.clear()
 
 

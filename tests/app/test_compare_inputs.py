@@ -6,7 +6,7 @@ import numpy as np
 from app_page import DOG, LITE0, LITE2, RESNET50, engine, passes, picture
 from compare_parts import CAT, TABBY, TEAPOT, VIEWS, open_compare, percent_text, pixels, size_of, titles, view, words
 
-from cam import cached
+from cam import loading
 from cam.models.registry import find_spec, list_models
 from cam.render import heat_layer
 from cam.ui.samples import DEFAULT
@@ -40,7 +40,7 @@ def test_a_second_network_without_weights_is_said_and_nothing_is_downloaded(monk
     def download(*_):
         raise AssertionError("a download was started")
 
-    monkeypatch.setattr(cached, "start_download", download)
+    monkeypatch.setattr(loading, "start_download", download)
     at = open_compare(compare="Networks", second="ResNet-50")
     assert titles(at) == [find_spec(LITE2).title] and not at.exception
     assert len(at.warning) == 1
@@ -53,7 +53,7 @@ def test_a_second_network_without_weights_is_said_and_nothing_is_downloaded(monk
 def test_a_resnet_with_stand_in_weights_is_the_second_network(resnet50):
     future = Future()
     future.set_result(resnet50)
-    cached._models[RESNET50] = (None, future)
+    loading._models[RESNET50] = (None, future)
     at = open_compare(compare="Networks", second="ResNet-50")
     assert titles(at) == [find_spec(LITE2).title, "ResNet-50"] and not at.exception
     assert f"Score {engine(DEFAULT, RESNET50).prediction(CAT).score:.2f}".replace("-", "−") in words(at)

@@ -10,7 +10,7 @@ from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cam import cached
+from cam import cached, loading
 from cam.faithfulness import FILLS, box_mask, cover, curve_area, deletion, hottest, insertion, random_heat, random_mask
 from cam.images import open_image, resized
 from cam.ui.classes import percent
@@ -69,7 +69,7 @@ class Expected:
 
     def __init__(self, data: bytes | str = SAMPLE, *, network: str = LITE0, index: int | None = None):
         data = list_samples()[data].path.read_bytes() if isinstance(data, str) else data
-        self.model = cached.request_model(network).result()
+        self.model = loading.request_model(network).result()
         self.whole = engine(data, network)
         self.index = self.whole.top(1)[0].index if index is None else index
         self.image = Image.fromarray(resized(open_image(data), self.whole.input_size))

@@ -11,10 +11,11 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE
 ALLOWED = {
     "streamlit": (("cached.py", "ui/"), "cached.py"),
     "keras": (("engine.py", "models/"), "engine.py"),
-    "tensorflow": (("engine.py", "models/"), "engine.py"),
+    "tensorflow": (("models/",), "models/network.py"),
+    "click": (("__main__.py", "commands/"), "__main__.py"),
 }
-PAGES = ("ui/", "cached.", "batch.", "__main__.")
-HIGHER = ("cam.cached", "cam.ui", "cam.batch", "cam.__main__")
+PAGES = ("ui/", "cached.", "loading.", "batch", "commands/", "__main__.")
+HIGHER = ("cam.cached", "cam.loading", "cam.ui", "cam.batch", "cam.commands", "cam.__main__")
 
 
 def imported(path: Path) -> set[str]:

@@ -11,7 +11,7 @@ from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, pict
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cam import cached
+from cam import cached, loading
 from cam.images import open_image
 from cam.parts import parts_of
 from cam.render import signed_layer, signed_palette
@@ -286,7 +286,7 @@ def test_a_class_without_any_evidence_for_it_is_drawn_against():
 def test_a_network_with_more_feature_maps_and_back(resnet50, server):
     loaded = Future()
     loaded.set_result(resnet50)
-    cached._models[RESNET50] = (None, loaded)
+    loading._models[RESNET50] = (None, loaded)
     at = open_inside(network=RESNET50)
     assert not at.exception and not at.warning
     slider = at.slider(key="inside_maps")

@@ -4,7 +4,7 @@ import pytest
 import streamlit as st
 from app_page import DOG, LITE0, LITE2, RESNET50, class_of, engine, heat_pixels, open_page, picture, upload, works
 
-from cam import cached
+from cam import loading
 from cam.errors import ModelError
 from cam.models.registry import default_model, find_spec, list_models
 from cam.ui.samples import DEFAULT
@@ -114,14 +114,14 @@ def test_a_damaged_file_is_read_once_and_again_only_when_it_changed(damaged, mon
 
 
 def test_when_the_network_shown_instead_fails_too_the_next_one_is_shown(monkeypatch):
-    load = cached.loaded_model
+    load = loading.loaded_model
 
     def fail(name):
         if name == LITE2:
             raise ModelError("Lite2 is damaged.")
         return load(name)
 
-    monkeypatch.setattr(cached, "loaded_model", fail)
+    monkeypatch.setattr(loading, "loaded_model", fail)
     st.cache_resource.clear()
     at = open_page(network="resnet50")
     assert works(at)
@@ -132,7 +132,7 @@ def test_when_no_network_can_be_loaded_the_page_says_why(monkeypatch):
     def fail(name):
         raise ModelError("Nothing can be loaded.")
 
-    monkeypatch.setattr(cached, "loaded_model", fail)
+    monkeypatch.setattr(loading, "loaded_model", fail)
     st.cache_resource.clear()
     at = open_page()
     assert not at.exception and "Nothing can be loaded." in [error.value for error in at.error]

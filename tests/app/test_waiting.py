@@ -5,7 +5,7 @@ from concurrent.futures import Future
 import pytest
 from app_page import LITE0, LITE2, class_of, engine, open_page, picture, works
 
-from cam import cached
+from cam import loading
 from cam.models.registry import find_spec
 from cam.ui import picture as picture_ui
 
@@ -24,11 +24,11 @@ class Loading(Future):
 
 
 @pytest.fixture
-def loading(monkeypatch, fresh):
+def still_loading(monkeypatch, fresh):
     """Networks that are asked for start to load again."""
-    models = {name: cached.request_model(name).result() for name in (LITE0, LITE2)}
+    models = {name: loading.request_model(name).result() for name in (LITE0, LITE2)}
     futures = {name: Loading(model) for name, model in models.items()}
-    monkeypatch.setattr(cached, "request_model", futures.__getitem__)
+    monkeypatch.setattr(loading, "request_model", futures.__getitem__)
 
 
 @pytest.fixture
@@ -44,27 +44,27 @@ def waits(monkeypatch) -> list[dict]:
     return shown
 
 
-def test_the_page_says_which_network_loads_and_then_shows_the_heat(loading, waits):
+def test_the_page_says_which_network_loads_and_then_shows_the_heat(still_loading, waits):
     at = open_page(photo="crab")
     assert [wait["photo"] for wait in waits] == ["Crab"]
     assert find_spec(LITE2).title in waits[0]["text"]
     assert works(at) and class_of(at) == engine("crab").top(1)[0].index
 
 
-def test_nothing_of_the_waiting_stays_on_the_page(loading, waits):
+def test_nothing_of_the_waiting_stays_on_the_page(still_loading, waits):
     at = open_page()
     assert len(waits) == 1
     assert [element.key for element in at.get("bidi_component")] == ["picture_photo", "picture_heat"]
     assert not [text.value for text in at.markdown if "Loading" in text.value or "appear here" in text.value]
 
 
-def test_a_network_that_is_loaded_does_not_wait(loading, waits):
+def test_a_network_that_is_loaded_does_not_wait(still_loading, waits):
     at = open_page()
     at.radio(key="sample").set_value("crab").run()
     assert len(waits) == 1
 
 
-def test_another_network_waits_for_itself(loading, waits):
+def test_another_network_waits_for_itself(still_loading, waits):
     at = open_page()
     at.selectbox(key="network").set_value(LITE0).run()
     assert len(waits) == 2
@@ -72,7 +72,7 @@ def test_another_network_waits_for_itself(loading, waits):
     assert works(at)
 
 
-def test_the_widgets_are_there_before_the_network_is(monkeypatch, loading):
+def test_the_widgets_are_there_before_the_network_is(monkeypatch, still_loading):
     """The page is looked at in the middle of its run, when it starts to wait."""
     asked = []
     monkeypatch.setattr(picture_ui, "show_waiting", lambda *_, **__: asked.append(set(widgets())))
@@ -87,7 +87,7 @@ def widgets() -> list[str]:
     return [text.rsplit("-", 1)[-1] for text in ids]
 
 
-def test_the_photo_is_shown_while_the_network_loads(monkeypatch, loading):
+def test_the_photo_is_shown_while_the_network_loads(monkeypatch, still_loading):
     order = []
     for name in ("show_photo", "show_waiting", "show_heat"):
         show = getattr(picture_ui, name)

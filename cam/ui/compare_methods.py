@@ -1,0 +1,158 @@
+"""Compare methods: the map of one class of one photo by several methods, side by side, at any layer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cam import cached, loading
+from cam.errors import ModelError
+from cam.explanation import Scored
+from cam.methods import METHODS, Method
+from cam.ui import picture
+from cam.ui.classes import percent
+from cam.ui.compare_pictures import map_of, show_map
+from cam.ui.frame import Scene
+from cam.ui.messages import plain, show_warning
+
+_MOST = 4
+_FIRST = ("cam", "grad-cam", "grad-cam++", "layercam", "eigen-cam")
+# A method that needs more passes than this is only begun on request.
+_FEW = 50
+_LAST_LAYER = "the last one"
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a map is of: remembered when its computation was asked for."""
+
+    photo: str
+    network: str
+    method: str
+    layer: str | None
+    index: int
+
+
+def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
+    """The chosen class by up to four methods."""
+    model = loading.loaded_model(scene.spec.name)
+    with controls:
+        st.markdown(
+            f"Many methods draw where a network looks for **{plain(scene.chosen.label)}**, and they do not agree. "
+            "Their units differ, so each map has its own scale."
+        )
+        methods, layers = st.columns([2, 1], vertical_alignment="bottom")
+        with methods:
+            chosen = _choose_methods(exact=model.exact)
+        with layers:
+            layer = _choose_layer(model.layers, model.offered_layers)
+    if not chosen:
+        controls.info("Choose at least one method.", icon=":material/add:")
+        return
+    wanted = st.session_state.pop("methods_wanted", None)
+    first: Scored | None = None
+    for column, method in zip(st.columns(len(chosen), gap="medium"), chosen, strict=True):
+        with column:
+            made = _show_method(scene, method, layer, wanted, first)
+        first = first or made
+    st.markdown(
+        "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
+        "head. All others are estimates, each with its own idea of what matters. Where they agree, believe the place, "
+        "not the edges. Eigen-CAM does not know the class at all: it shows what stands out."
+    )
+
+
+def _choose_methods(*, exact: bool) -> list[Method]:
+    """The rows chosen; a network without a linear head is not offered CAM."""
+    offered = [name for name, row in METHODS.items() if exact or not row.linear_only]
+    names = st.multiselect(
+        "Methods",
+        offered,
+        default=[name for name in _FIRST if name in offered][:_MOST],
+        format_func=lambda name: METHODS[name].title,
+        max_selections=_MOST,
+        key="methods" if exact else "methods_by_gradients",
+        select_all=False,
+        placeholder="Choose a method",
+        help="  \n".join(f"**{METHODS[name].title}**: {METHODS[name].summary}" for name in offered),
+        bind="query-params",
+    )
+    return [METHODS[name] for name in names]
+
+
+def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
+    """The layer where the map is taken: the sensible ones first, the last of all before them; None is that one."""
+    good = [name for name in reversed(offered)]
+    rest = [name for name in layers if name not in offered]
+    titles = {name: f"{name} (sensible)" for name in good}
+    name = st.selectbox(
+        "Layer",
+        [_LAST_LAYER, *good, *rest],
+        format_func=lambda name: titles.get(name, name),
+        key="layer",
+        filter_mode="contains",
+        help="Earlier layers have finer maps of simpler patterns. CAM itself is always made at the last one.",
+    )
+    return None if name == _LAST_LAYER else name
+
+
+def _show_method(
+    scene: Scene, method: Method, layer: str | None, wanted: _Subject | None, first: Scored | None
+) -> Scored | None:
+    """One map, or the button that begins it; returns what its map can be asked of, where it was made."""
+    index = scene.chosen.index
+    subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
+    try:
+        made = cached.attributed(scene.photo, scene.spec.name, method.name, None if method.linear_only else layer)
+        if not made.exact and not _ready(made, index, subject == wanted):
+            _offer(scene, method, made.passes, subject)
+            return None
+        drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
+    except ModelError as error:
+        picture.show_waiting(scene.photo, scene.shown, title=method.title, text="No map", key=method.name)
+        show_warning(str(error))
+        return None
+    show_map(scene, drawn, key=f"method_{method.name}", value="")
+    return made
+
+
+def _ready(made: Scored, index: int, is_wanted: bool) -> bool:
+    """Whether the map is there; made now where it takes few passes or was asked for."""
+    if made.has_map(index) or made.passes <= _FEW:
+        made.class_map(index)
+        return True
+    if not is_wanted:
+        return False
+    bar = st.progress(0.0, f"0 of {made.passes:,} passes")
+    st.button("Stop", key=f"stop_{made.method.name}", icon=":material/stop:")
+    made.class_map(index, report=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} passes"))
+    st.rerun()
+
+
+def _offer(scene: Scene, method: Method, passes: int, subject: _Subject) -> None:
+    picture.show_waiting(
+        scene.photo, scene.shown, title=method.title, text=f"Needs {passes:,} passes.", key=method.name
+    )
+    st.button(
+        f"Begin: {passes:,} passes",
+        key=f"begin_{method.name}",
+        icon=":material/play_arrow:",
+        on_click=lambda: st.session_state.update(methods_wanted=subject),
+    )
+
+
+def _facts(made: Scored, method: Method, index: int, first: Scored | None) -> tuple[str, ...]:
+    rows, columns = made.class_map(index).shape
+    authors, _, rest = method.paper.partition(", ")
+    facts = (f"{authors.removesuffix('.')} {rest[-4:]} · {columns} × {rows} cells",)
+    return (*facts, _agreement(made, first, index)) if first is not None else facts
+
+
+def _agreement(made: Scored, first: Scored, index: int) -> str:
+    """How alike the heat of two maps is, as it is drawn: the correlation of what is above zero."""
+    size = (64, 64)
+    one, other = (np.clip(found.heatmap(index, size=size), 0, None).ravel() for found in (made, first))
+    if not (np.ptp(one) and np.ptp(other)):
+        return "one of the maps is empty"
+    return f"Like {first.method.title}: **{percent(max(0.0, float(np.corrcoef(one, other)[0, 1])))}**"
