@@ -8,10 +8,11 @@ import click
 from cam.commands.evaluate import evaluate
 from cam.commands.fetch import fetch
 from cam.commands.models import models
+from cam.commands.page import page
 from cam.errors import CamError
 
 # In the order in which they are listed.
-_COMMANDS = (models, fetch, evaluate)
+_COMMANDS = (page, models, fetch, evaluate)
 
 
 class _Commands(click.Group):

@@ -18,11 +18,14 @@ class Settings:
     Attributes:
         models: `CAM_MODELS`, the folder of own models. Default: the folder `models` beside `streamlit_app.py`, None
             where there is none.
+        model_files: `CAM_MODEL_FILES`, own models outside that folder, named one by one with the separator of PATH
+            between them; `python -m cam page MODEL...` sets it.
         model_bytes: from `CAM_MODEL_MB`, megabytes of 2**20 bytes: the most memory that the weights of an own model
             and the largest output of its layers may ask for together. Default: 1024.
     """
 
     models: Path | None
+    model_files: tuple[Path, ...]
     model_bytes: int
 
 
@@ -32,7 +35,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         SettingsError: a value that cannot be used; the text names the variable, the value, and what is expected.
     """
-    return Settings(models=_models(environ), model_bytes=_megabytes(environ, "CAM_MODEL_MB", _MODEL_MB) * 2**20)
+    files = tuple(Path(part) for part in environ.get("CAM_MODEL_FILES", "").split(os.pathsep) if part.strip())
+    limit = _megabytes(environ, "CAM_MODEL_MB", _MODEL_MB) * 2**20
+    return Settings(models=_models(environ), model_files=files, model_bytes=limit)
 
 
 def _models(environ: Mapping[str, str]) -> Path | None:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from cam.models.registry import ModelSpec, list_models
+from cam.models.registry import ModelSpec, list_models, own_problem
 from cam.models.weights import megabytes
 
 _NONE = "-"
@@ -38,6 +38,8 @@ def models(as_json: bool) -> None:
     SIZE        of its weights file
     """
     specs = list_models()
+    if problem := own_problem():
+        click.echo(problem, err=True)
     if as_json:
         click.echo(json.dumps([_facts(spec) for spec in specs], indent=2, ensure_ascii=False))
         return

@@ -1,18 +1,21 @@
 """Read what an own model's file holds without Keras: the architecture as data, and the weights as a file of their own.
 
-Nothing is believed that the file's own size contradicts: Keras writes weights as they are, so a file is at least as
-large as what it declares (CVE-2026-0897 and 2026-12570 are files that declare more).
+Nothing is believed that the file's own size contradicts: Keras compresses nothing, so a file is at least as large as
+what it declares.
 """
 
 import json
+import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
 from cam.errors import ModelError
 from cam.models.own_file import SUFFIXES
-from cam.models.own_weights import check_attributes, check_weights
+from cam.models.own_weights import Weights, clean_weights
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 _CONFIG_BYTES = 2**24
@@ -23,30 +26,29 @@ _FORMATS = dict(zip(SUFFIXES, (_ZIP, _HDF5, _HDF5), strict=True))
 _AGAIN = "Save the whole model again with model.save('name.keras')."
 
 
-def read_architecture(path: Path) -> object:
-    """The architecture in a `.keras`, `.h5` or `.hdf5` file, as decoded JSON that nobody has checked.
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        architecture: decoded JSON that nobody has checked.
+        weights: a function that checks the weights and copies them to where they are safe to open.
+    """
+
+    architecture: object
+    weights: Callable[[], Weights]
+
+
+def read_contents(path: Path, folder: Path) -> Contents:
+    """Read a `.keras`, `.h5` or `.hdf5` file, as its name says.
+
+    Args:
+        folder: where copies may be made.
 
     Raises:
         ModelError: another kind of file, damaged, or with anything in it that Keras does not write.
-        OSError: it cannot be read.
+        OSError: it cannot be read or copied.
     """
-    return _read_zip(path) if _format(path) == _ZIP else _read_hdf5(path)
-
-
-def extract_weights(path: Path, folder: Path) -> tuple[Path, int]:
-    """An HDF5 file with the weights, checked, and how many numbers they are.
-
-    Args:
-        folder: where they are copied to out of a `.keras` file; the weights of an HDF5 file stay where they are.
-
-    Raises:
-        ModelError: they are damaged, or something else than plain arrays.
-        OSError: they cannot be read or copied.
-    """
-    if _format(path) == _ZIP:
-        path = _extract(path, folder / _WEIGHTS)
-    with h5py.File(path, "r") as file:
-        return path, check_weights(file, path.stat().st_size)
+    return (_read_zip if _format(path) == _ZIP else _read_hdf5)(path, folder)
 
 
 def _format(path: Path) -> str:
@@ -68,27 +70,27 @@ def _format(path: Path) -> str:
     raise ModelError(f"it {what}. {_AGAIN}")
 
 
-def _read_zip(path: Path) -> object:
+def _read_zip(path: Path, folder: Path) -> Contents:
     try:
         with zipfile.ZipFile(path) as archive:
             members = _check_members(archive.infolist(), path.stat().st_size)
             if members[_CONFIG].file_size > _CONFIG_BYTES:
                 raise ModelError(f"its architecture is longer than {_CONFIG_BYTES // 2**20} MB.")
-            return _decoded(archive.read(_CONFIG))
+            return Contents(_decoded(archive.read(_CONFIG)), lambda: _extracted(path, folder))
     except zipfile.BadZipFile as error:
         raise ModelError(f"it is damaged or cut off ({error}). Copy it again.") from error
 
 
-def _extract(path: Path, target: Path) -> Path:
+def _extracted(path: Path, folder: Path) -> Weights:
+    extracted = folder / "extracted.h5"
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive.infolist(), path.stat().st_size)
-            with archive.open(_WEIGHTS) as member, target.open("wb") as copy:
-                while chunk := member.read(_CHUNK):  # at the end, zipfile compares the checksum
-                    copy.write(chunk)
+            with archive.open(_WEIGHTS) as member, extracted.open("wb") as copy:
+                shutil.copyfileobj(member, copy, _CHUNK)  # at the end, zipfile compares the checksum
     except zipfile.BadZipFile as error:
         raise ModelError(f"its weights are damaged ({error}). Copy it again.") from error
-    return target
+    return clean_weights(extracted, folder / _WEIGHTS)
 
 
 def _check_members(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.ZipInfo]:
@@ -110,15 +112,13 @@ def _check_members(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile
     return members
 
 
-def _read_hdf5(path: Path) -> object:
-    with h5py.File(path, "r") as file:
-        check_attributes("/", file, path.stat().st_size)
-        config = file.attrs.get("model_config")
-    if config is None:
+def _read_hdf5(path: Path, folder: Path) -> Contents:
+    weights = clean_weights(path, folder / "model.h5")
+    with h5py.File(weights.path, "r") as file:
+        text = file.attrs.get("model_config")
+    if text is None:
         raise ModelError(f"it holds weights without the model. {_AGAIN}")
-    if not isinstance(config, str | bytes) or len(config) > _CONFIG_BYTES:
-        raise ModelError(f"its architecture is not a text of at most {_CONFIG_BYTES // 2**20} MB. {_AGAIN}")
-    return _decoded(config)
+    return Contents(_decoded(text), lambda: weights)
 
 
 def _decoded(text: str | bytes) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from cam.errors import ModelError
-from cam.models.own_archive import extract_weights, read_architecture
+from cam.models.own_archive import read_contents
 from cam.models.own_config import checked_config
 from cam.models.own_size import Demand, build, measure
 from cam.models.weights import megabytes
@@ -23,14 +23,15 @@ def open_own(path: Path, *, limit_bytes: int) -> keras.Model:
             something else than a network from one photo to one score a class. The text begins with the file's name.
     """
     try:
-        config = checked_config(read_architecture(path))
-        demand = measure(config)
-        _check_limit(demand, limit_bytes)
-        with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
-            weights, numbers = extract_weights(path, Path(folder))
-            _check_whole(demand, numbers)
+        with tempfile.TemporaryDirectory(prefix="classcam-", ignore_cleanup_errors=True) as folder:
+            contents = read_contents(path, Path(folder))
+            config = checked_config(contents.architecture)
+            demand = measure(config)
+            _check_limit(demand, limit_bytes)
+            weights = contents.weights()
+            _check_whole(demand, weights.numbers)
             network = build(config)
-            network.load_weights(weights)
+            network.load_weights(weights.path)
     except ModelError as error:
         raise ModelError(f"{path.name} cannot be opened: {error}") from error
     except OSError as error:

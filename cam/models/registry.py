@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 
-from cam.errors import ModelError
+from cam.errors import CamError, ModelError
 from cam.models.own_file import OwnFile, OwnModel, list_own
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.weights import KerasFile, Source, Wheel
@@ -160,11 +160,27 @@ _DEFAULTS = (_RESNET50.name, _LITE2.name, _LITE0.name)
 def list_models() -> list[ModelSpec]:
     """Every network that ClassCam knows, in the order in which they are offered: one's own after the embedded ones.
 
-    Raises:
-        SettingsError: the folder of own models is none, or cannot be read.
+    Where one's own cannot be listed, the others are; `own_problem` says why.
     """
-    own = [own_spec(model) for model in list_own(read_settings().models)]
+    try:
+        own = _own_specs()
+    except CamError:
+        own = []
     return [*_SPECS[:_FIRST], *own, *_SPECS[_FIRST:]]
+
+
+def own_problem() -> str | None:
+    """Why one's own models cannot be listed, as a sentence; None where they can."""
+    try:
+        _own_specs()
+    except CamError as error:
+        return str(error)
+    return None
+
+
+def _own_specs() -> list[ModelSpec]:
+    settings = read_settings()
+    return [own_spec(model) for model in list_own(settings.models, settings.model_files)]
 
 
 def own_spec(model: OwnModel) -> ModelSpec:

@@ -7,7 +7,7 @@ import streamlit as st
 from cam import cached, loading
 from cam.errors import ModelError
 from cam.explanation import Scored
-from cam.models.registry import ModelSpec, default_model, find_spec, list_models
+from cam.models.registry import ModelSpec, default_model, find_spec, list_models, own_problem
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.ui import own_model
 from cam.ui.messages import plain, show_error, show_warning
@@ -20,6 +20,8 @@ def choose_network() -> ModelSpec:
     specs = {spec.name: spec for spec in list_models()}
     titles = {name: spec.title for name, spec in specs.items()}
     here = "\n".join(f"* {_line(spec)}" for spec in specs.values() if spec.available)
+    if problem := own_problem():
+        show_warning(problem)
     if st.session_state.network not in specs:
         # A model of one's own whose file was taken away.
         st.session_state.network = default_model().name

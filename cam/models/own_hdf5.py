@@ -1,0 +1,127 @@
+"""Copy the weights in an HDF5 file into a new one, if they are plain arrays; run as a process of its own.
+
+A damaged HDF5 file can crash the library that reads it, and with it a whole server. So this file is a program,
+`python own_hdf5.py SOURCE TARGET`, that uses nothing else of ClassCam and prints one line of JSON: {"numbers": how many
+numbers were copied} or {"refusal": why not}. What is opened in the server is the copy.
+
+HDF5 can also link to other files, keep numbers in other files, and declare arrays that are not there. Keras writes none
+of that (CVE-2026-1669 reads files of the server that way; 2026-0897 and 2026-12570 declare more than is there).
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+_OBJECTS = 100_000
+_TEXT_BYTES = 2**24
+_ADVICE = "Keras does not write that. Save the model again with model.save('name.keras')."
+_NUMBERS = "fiub"  # the kinds of NumPy's floats, integers and booleans
+_BFLOAT16 = np.dtype("V2")  # which NumPy does not know; Keras writes its two bytes
+
+
+class Refusal(Exception):
+    """Why a file is not copied, as a sentence."""
+
+
+def copy_weights(source: str, target: str) -> int:
+    """Copy all arrays but those of an optimizer, and all texts that belong to them; how many numbers they are.
+
+    Raises:
+        Refusal: anything but groups of plain arrays of numbers that are all in the file.
+    """
+    size = Path(source).stat().st_size
+    numbers, held = 0, 0
+    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
+        _copy_texts("/", old, new, size)
+        for path, item in _walk(old):
+            if isinstance(item, h5py.Group):
+                _copy_texts(path, item, new.require_group(path), size)
+                continue
+            held += _check_array(path, item)
+            if held > size:
+                raise Refusal(f"its arrays declare more than the {size:,} bytes that it has. {_ADVICE}")
+            if not path.startswith("/optimizer"):
+                numbers += item.size
+                _copy_texts(path, item, new.create_dataset(path, data=item[()]), size)
+    return numbers
+
+
+def _walk(file: h5py.File) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
+    seen: set[int] = set()
+    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    while waiting:
+        path, group = waiting.pop()
+        for name in group:
+            inner = f"{path}/{name}"
+            child = _hard_linked(group, name, inner, seen)
+            if isinstance(child, h5py.Group):
+                waiting.append((inner, child))
+            yield inner, child
+
+
+def _hard_linked(group: h5py.Group, name: str, path: str, seen: set[int]) -> h5py.Group | h5py.Dataset:
+    """What a name of a group stands for, if it is in this file and was not met before, as links can go in circles."""
+    if group.id.links.get_info(name.encode(), lapl=None).type != h5py.h5l.TYPE_HARD:
+        raise Refusal(f"{_quoted(path)} is a link to another place or file. {_ADVICE}")
+    child = group[name]
+    if not isinstance(child, h5py.Group | h5py.Dataset):
+        raise Refusal(f"{_quoted(path)} is neither a group nor an array. {_ADVICE}")
+    address = h5py.h5o.get_info(child.id).addr
+    if address in seen:
+        raise Refusal(f"{_quoted(path)} is there under two names. {_ADVICE}")
+    seen.add(address)
+    if len(seen) > _OBJECTS:
+        raise Refusal(f"it holds more than {_OBJECTS:,} arrays and groups. {_ADVICE}")
+    return child
+
+
+def _check_array(path: str, array: h5py.Dataset) -> int:
+    """The bytes of an array, which its file really holds."""
+    layout = array.id.get_create_plist()
+    if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
+        raise Refusal(f"the array {_quoted(path)} is kept in another place or file. {_ADVICE}")
+    if layout.get_nfilters():
+        raise Refusal(f"the array {_quoted(path)} is compressed. {_ADVICE}")
+    if not (array.dtype.kind in _NUMBERS or array.dtype == _BFLOAT16) or array.shape is None:
+        raise Refusal(f"the array {_quoted(path)} is not made of numbers. {_ADVICE}")
+    declared = math.prod(array.shape) * array.dtype.itemsize
+    if declared > (there := array.id.get_storage_size()):
+        raise Refusal(f"the array {_quoted(path)} declares {declared:,} bytes, and {there:,} are there. {_ADVICE}")
+    return declared
+
+
+def _copy_texts(path: str, old: h5py.HLObject, new: h5py.HLObject, size: int) -> None:
+    """Copy the attributes that are texts or lists of texts; what else there is, nothing asks for."""
+    for name in old.attrs:
+        described = old.attrs.get_id(name)
+        if math.prod(described.shape or ()) * described.dtype.itemsize > size:
+            raise Refusal(f"an attribute of {_quoted(path)} declares more than the file has. {_ADVICE}")
+        value = old.attrs[name]
+        if isinstance(value, np.ndarray) and value.dtype.kind in "SOU" and value.ndim == 1:
+            encoded = [text if isinstance(text, bytes) else str(text).encode() for text in value]
+            new.attrs[name] = np.array(encoded, "S" if encoded else "S1")
+        elif isinstance(value, str | bytes):
+            if len(value) > _TEXT_BYTES:
+                raise Refusal(f"a text in it is longer than {_TEXT_BYTES // 2**20} MB.")
+            new.attrs[name] = value if isinstance(value, str) else value.decode()
+
+
+def _quoted(path: str) -> str:
+    return repr(path if len(path) <= 80 else f"{path[:80]}...")
+
+
+def main() -> None:
+    try:
+        answer = {"numbers": copy_weights(*sys.argv[1:])}
+    except Refusal as refusal:
+        answer = {"refusal": str(refusal)}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
