@@ -17,7 +17,7 @@ from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_warning
 
 _MOST = 4
-_FIRST = ("cam", "grad-cam", "grad-cam++", "layercam", "eigen-cam")
+_FIRST = ("cam", "grad-cam", "grad-cam++", "eigen-cam", "layercam")
 # A method that needs more passes than this is only begun on request.
 _FEW = 50
 _LAST_LAYER = "the last one"
@@ -105,7 +105,7 @@ def _show_method(
     subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
     try:
         made = cached.attributed(scene.photo, scene.spec.name, method.name, None if method.linear_only else layer)
-        if not made.exact and not _ready(made, index, subject == wanted):
+        if not made.exact and not _ready(scene, made, index, is_wanted=subject == wanted):
             _offer(scene, method, made.passes, subject)
             return None
         drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
@@ -117,14 +117,17 @@ def _show_method(
     return made
 
 
-def _ready(made: Scored, index: int, is_wanted: bool) -> bool:
+def _ready(scene: Scene, made: Scored, index: int, *, is_wanted: bool) -> bool:
     """Whether the map is there; made now where it takes few passes or was asked for."""
     if made.has_map(index) or made.passes <= _FEW:
         made.class_map(index)
         return True
     if not is_wanted:
         return False
+    title = made.method.title
+    picture.show_waiting(scene.photo, scene.shown, title=title, text="Working …", key=made.method.name)
     bar = st.progress(0.0, f"0 of {made.passes:,} passes")
+    # Any click draws the page anew, which ends this run; the button is there to be found.
     st.button("Stop", key=f"stop_{made.method.name}", icon=":material/stop:")
     made.class_map(index, report=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} passes"))
     st.rerun()
@@ -145,7 +148,7 @@ def _offer(scene: Scene, method: Method, passes: int, subject: _Subject) -> None
 def _facts(made: Scored, method: Method, index: int, first: Scored | None) -> tuple[str, ...]:
     rows, columns = made.class_map(index).shape
     authors, _, rest = method.paper.partition(", ")
-    facts = (f"{authors.removesuffix('.')} {rest[-4:]} · {columns} × {rows} cells",)
+    facts = (f"{authors}, {rest[-4:]} · {columns} × {rows} cells",)
     return (*facts, _agreement(made, first, index)) if first is not None else facts
 
 
