@@ -40,6 +40,7 @@ class Attribution(Scored):
     ):
         self._probes, self._mirrored = list(probes), list(mirrored)
         self._maps: dict[int, np.ndarray] = {}
+        self._making: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
         self.method, self.labels = method, labels
         self.image_size, self.activation = image_size, activation
@@ -65,19 +66,22 @@ class Attribution(Scored):
             LabelError: there is no such class.
             ModelError: the method cannot be used at this layer.
         """
-        index = self.labels.index(wanted)
+        index = self._key(wanted)
         with self._lock:
-            known = self._maps.get(index)
-        if known is not None:
-            return known
-        made = self._computed(index, report or (lambda done, total: None))
-        with self._lock:
-            return self._maps.setdefault(index, made)
+            making = self._making.setdefault(index, threading.Lock())
+        # Whoever wants a map that is just being made waits for it, instead of making it again.
+        with making:
+            if index not in self._maps:
+                self._maps[index] = self._computed(index, report or (lambda done, total: None))
+            return self._maps[index]
 
     def has_map(self, wanted: int | str) -> bool:
         """Whether the map of a class is there already, so that asking for it costs nothing."""
-        with self._lock:
-            return self.labels.index(wanted) in self._maps
+        return self._key(wanted) in self._maps
+
+    def _key(self, wanted: int | str) -> int:
+        index = self.labels.index(wanted)
+        return 0 if self.method.class_free else index
 
     def _computed(self, index: int, report: Callable[[int, int], None]) -> np.ndarray:
         total, before, maps = self.passes, 0, []
@@ -87,5 +91,8 @@ class Attribution(Scored):
             before += self.method.passes(probe.features.shape[-1])
         if len(maps) == 1:
             return read_only(maps[0])
+        if self.method.shared:
+            most = max(made.size for made in maps)
+            maps = [made * (made.size / most) for made in maps]
         spans = [covered(m.shape, p.input_size, p.pitch) for m, p in zip(maps, self._probes, strict=True)]
         return read_only(averaged(maps, spans, self._mirrored))

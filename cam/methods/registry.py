@@ -21,6 +21,7 @@ class Method:
         signed: whether numbers below zero mean evidence against the class; where not, they mean nothing.
         linear_only: whether it needs global average pooling and one dense layer right behind the features.
         class_free: whether the map is the same for every class.
+        shared: whether a map's numbers are smaller the more cells share the score, as gradients behind an average are.
         passes: from the number K of feature maps to the passes that `compute` needs beyond that of the probe itself.
         compute: (probe, class index, report) -> float32 (h, w); report(done, total) is called as passes are done, and
             an exception raised in it ends the computation.
@@ -33,6 +34,7 @@ class Method:
     signed: bool
     linear_only: bool = False
     class_free: bool = False
+    shared: bool = False
     passes: Callable[[int], int]
     compute: Callable[..., np.ndarray]
 
@@ -57,6 +59,7 @@ _ROWS = (
         signed=True,
         passes=lambda maps: 1,
         compute=gradient.grad_cam,
+        shared=True,
     ),
     Method(
         name="grad-cam++",
@@ -77,6 +80,7 @@ _ROWS = (
         signed=True,
         passes=lambda maps: 1,
         compute=gradient.hirescam,
+        shared=True,
     ),
     Method(
         name="xgrad-cam",
@@ -86,6 +90,7 @@ _ROWS = (
         signed=True,
         passes=lambda maps: 1,
         compute=gradient.xgrad_cam,
+        shared=True,
     ),
     Method(
         name="layercam",
@@ -96,6 +101,7 @@ _ROWS = (
         signed=False,
         passes=lambda maps: 1,
         compute=gradient.layercam,
+        shared=True,
     ),
     Method(
         name="smooth-grad-cam++",
@@ -146,6 +152,7 @@ _ROWS = (
         signed=True,
         passes=lambda maps: 1,
         compute=gradient.finer_cam,
+        shared=True,
     ),
 )
 METHODS = {row.name: row for row in _ROWS}

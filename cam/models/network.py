@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from cam.errors import ModelError
 from cam.models.graph import any_size, flattened, input_form
-from cam.models.head import Head, find_head, score_tensor
+from cam.models.head import Head, find_head, network_output, score_tensor
 from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_layers
 from cam.models.probe import Probe, Tap
 
-# A pass uses all cores, so more at a time would only wait for each other and hold more memory.
 _USUAL_STRIDE = 32
+# A pass uses all cores, so more at a time would only wait for each other and hold more memory.
 _SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 
 
@@ -92,12 +92,34 @@ class Network:
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
         return tf.function(lambda pixels: inner(pixels, training=False), input_signature=signature)
 
+    @cached_property
+    def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
+        """Like `features`, with the scores beside them, float64 as `Explanation.scores` sums them."""
+        inner = keras.Model(self.graph.inputs[0], self._features)
+        weight, bias = (tf.constant(values, tf.float64) for values in (self.head.weight, self.head.bias))
+
+        def call(pixels):
+            maps = inner(pixels, training=False)
+            means = tf.reduce_mean(tf.cast(maps, tf.float64), axis=(1, 2))
+            return maps, tf.matmul(means, weight) + bias
+
+        signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
+        return tf.function(call, input_signature=signature)
+
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
         """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass.
 
         `passes` is what it counts as.
         """
         return self.run(self.features, passes, pixels[np.newaxis])[0][0]
+
+    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 (n, h, w, K) and (n, classes): the feature maps of n photos of one size, and their scores; n passes.
+
+        Args:
+            batch: float32 (n, height, width, 3), preprocessed.
+        """
+        return self.run(self._maps_and_scores, len(batch), batch)
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> Probe:
         """The probe of float32 (height, width, 3), preprocessed, at a layer; None is the last one.
@@ -108,8 +130,14 @@ class Network:
         return Probe(self._tap(layer), pixels, self.run)
 
     def output(self, pixels: np.ndarray) -> np.ndarray:
-        """float32 (classes,): what the network itself says, by Keras, not counted; the reference for all else."""
+        """float32 (units,): what the network itself says, by Keras, not counted; the reference for all else."""
         return np.asarray(self._own(pixels[np.newaxis], training=False))[0]
+
+    def output_expected(self, pixels: np.ndarray) -> np.ndarray:
+        """float32 (units,): what it should say by the scores of `graph`, for comparison with `output`; not counted."""
+        scores = keras.Model(self.graph.inputs[0], self._scores)(pixels[np.newaxis], training=False)
+        one_unit = self._own.output_shape[-1] == 1
+        return network_output(np.asarray(scores)[0], self.activation, one_unit=one_unit)
 
     def run(self, function, passes: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Call a TensorFlow function of one or more results when it is this call's turn."""

@@ -96,6 +96,8 @@ class Probe:
         self.input_range = float(np.ptp(pixels))
         maps, scores = run(tap.forward, 1, pixels[np.newaxis])
         self.features, self.scores = maps[0], scores[0]
+        for array in (self.features, self.scores):
+            array.flags.writeable = False
 
     def gradients(self, direction: np.ndarray) -> np.ndarray:
         """float32 (h, w, K): of sum over c of direction[c] * score[c] with respect to the features.
