@@ -5,14 +5,16 @@ Importing this imports neither TensorFlow nor Keras; a command that runs a netwo
 
 import click
 
+from cam.commands.batch import batch
 from cam.commands.evaluate import evaluate
+from cam.commands.explain import explain
 from cam.commands.fetch import fetch
 from cam.commands.models import models
 from cam.commands.page import page
 from cam.errors import CamError
 
 # In the order in which they are listed.
-_COMMANDS = (page, models, fetch, evaluate)
+_COMMANDS = (page, models, fetch, explain, batch, evaluate)
 
 
 class _Commands(click.Group):

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from cam.attribution import Attribution
-from cam.batching import batches
 from cam.detail import FINER, PLAIN, View, averaged
 from cam.enlarge import covered
 from cam.errors import ModelError
 from cam.explanation import Explanation, read_only
+from cam.grouping import batches
 from cam.images import resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import find_method
@@ -192,7 +192,7 @@ class Model:
         if not self.exact:
             return [self.explain(image, fit=fit) for image in images]
         found: dict[int, Explanation] = {}
-        for places in batches([self.input_size(image.size, fit=fit) for image in images]):
+        for places in batches(range(len(images)), lambda place: self.input_size(images[place].size, fit=fit)):
             explained = self._explained_together([images[place] for place in places], fit)
             found.update(zip(places, explained, strict=True))
         return [found[place] for place in range(len(images))]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # One thread imports TensorFlow and Keras and builds networks: imported by two threads at once, they can deadlock.
 _loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
 _PRELOAD_SECONDS = 3.0
-_models: "dict[str, tuple[int | None, Future[Model]]]" = {}
+_models: "dict[str, tuple[tuple[int, ...], Future[Model]]]" = {}
 # The rows of networks that are used with corrections; the oldest go where there are more than these.
 _corrected: dict[str, ModelSpec] = {}
 _MOST_CORRECTED = 64
@@ -32,7 +32,7 @@ def request_model(name: str) -> "Future[Model]":
     """The network that is loaded, loads, or starts to load now; one that failed is tried again with new weights."""
     stamp = _stamp(name)
     with _lock:
-        loaded_from, future = _models.get(name, (None, None))
+        loaded_from, future = _models.get(name, ((), None))
         if future is None or (_has_failed(future) and stamp != loaded_from):
             future = _loader.submit(_load, name)
             _models[name] = (stamp, future)
@@ -92,14 +92,17 @@ def is_broken(name: str) -> bool:
     """Whether the network was tried with the weights that are there now and could not be loaded."""
     stamp = _stamp(name)
     with _lock:
-        loaded_from, future = _models.get(name, (None, None))
+        loaded_from, future = _models.get(name, ((), None))
         return future is not None and _has_failed(future) and stamp == loaded_from
 
 
-def _stamp(name: str) -> int | None:
-    """What tells one file of weights from the next in the same place; None where there is none."""
-    path = find_spec(base_name(name)).source.find()
-    return path.stat().st_mtime_ns if path else None
+def _stamp(name: str) -> tuple[int, ...]:
+    """What tells one file of weights, and the file beside it, from the next in the same place; () where there is none.
+
+    So a network that failed is tried again when either was mended.
+    """
+    row = find_spec(base_name(name))
+    return tuple(path.stat().st_mtime_ns for path in (row.source.find(), row.sidecar) if path)
 
 
 def _has_failed(future: Future) -> bool:
@@ -122,7 +125,7 @@ def _load(name: str) -> "Model":
 
 def _loaded_here(name: str) -> "Model":
     with _lock:
-        _, future = _models.get(name, (None, None))
+        _, future = _models.get(name, ((), None))
     return future.result() if future is not None and future.done() else _load(name)
 
 

@@ -10,7 +10,7 @@ from cam.models.preprocessing import PREPROCESSINGS
 
 SIZES = (16, 1024)
 _BYTES = 2**20
-_LETTERS = 200
+LETTERS = 200
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ def _keys() -> str:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) and len(value) <= _LETTERS and value.isprintable()
+    return isinstance(value, str) and 0 < len(value.strip()) and len(value) <= LETTERS and value.isprintable()
 
 
 def _title(value: object) -> str | None:
-    return None if _is_name(value) else f"a text of 1 to {_LETTERS} letters, not {_shown(value)}"
+    return None if _is_name(value) else f"a text of 1 to {LETTERS} letters, not {_shown(value)}"
 
 
 def _labels(value: object) -> str | None:

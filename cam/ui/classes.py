@@ -4,6 +4,7 @@ import streamlit as st
 
 from cam.explanation import Prediction, Scored
 from cam.labels import Labels
+from cam.ui.messages import plain
 
 COUNTS = (5, 10, 15, 20)
 
@@ -30,7 +31,7 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
     st.radio(
         "Classes, most probable first",
         [row.index for row in rows],
-        format_func=lambda index: labels[index],
+        format_func=lambda index: plain(labels[index]),
         captions=[_caption(row, explanation, best) for row in rows],
         key="row",
         on_change=lambda: _choose(state.row),

@@ -59,7 +59,8 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
         rival = _choose_rival(scene)
     first, second = scene.chosen.label, scene.explanation.labels.names[rival]
     controls.markdown(
-        f"**Yellow** speaks more for {first} than for {second}, **blue** more for {second}; dark is a draw."
+        f"**Yellow** speaks more for {plain(first)} than for {plain(second)}, **blue** more for {plain(second)}; "
+        "dark is a draw."
     )
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
@@ -99,7 +100,7 @@ def _operand(sign: str, value: float, decimals: int) -> str:
 
 def _odds(total: float, first: str, second: str) -> str:
     """What the difference of the scores does to the probabilities: exact for a softmax."""
-    more, less = (first, second) if total >= 0 else (second, first)
+    more, less = map(plain, (first, second) if total >= 0 else (second, first))
     ratio = times_as_probable(abs(total))
     times = f"{ratio:,.10g} times" if ratio <= _MANY_TIMES else "more than a million times"
     return (
@@ -114,7 +115,7 @@ def _choose_others(scene: Scene) -> list[int]:
     state.compare_picked = _others(scene)
     names = scene.explanation.labels.names
     st.multiselect(
-        f"Compare **{scene.chosen.label}** with",
+        f"Compare **{plain(scene.chosen.label)}** with",
         _all_but_chosen(scene),
         format_func=lambda index: names[index],
         max_selections=_MOST_OTHERS,
@@ -136,7 +137,7 @@ def _choose_rival(scene: Scene) -> int:
     state.compare_rival = others[0]
     names = scene.explanation.labels.names
     st.selectbox(
-        f"Why **{scene.chosen.label}** rather than",
+        f"Why **{plain(scene.chosen.label)}** rather than",
         _all_but_chosen(scene),
         format_func=lambda index: names[index],
         key="compare_rival",

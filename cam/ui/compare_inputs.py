@@ -5,14 +5,14 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cam import cached
+from cam import cached, loading
 from cam.errors import LabelError, ModelError
 from cam.explanation import Scored
 from cam.models.registry import ModelSpec, list_models
-from cam.ui import networks
+from cam.ui import networks, own_model
 from cam.ui.compare_pictures import Map, input_facts, map_of, show_maps
 from cam.ui.frame import Scene
-from cam.ui.messages import show_warning
+from cam.ui.messages import plain, show_warning
 
 
 def show_networks(scene: Scene, controls: DeltaGenerator) -> None:
@@ -20,8 +20,8 @@ def show_networks(scene: Scene, controls: DeltaGenerator) -> None:
     with controls:
         spec = _choose_second(scene)
         st.markdown(
-            f"Where two networks look for **{scene.chosen.label}**. Scores of different networks cannot be compared, "
-            "so each map has its own scale."
+            f"Where two networks look for **{plain(scene.chosen.label)}**. Scores of different networks cannot be "
+            "compared, so each map has its own scale."
         )
     show_maps(scene, [_map(scene.spec.title, scene, scene.explanation, scene.shown), lambda: _second_map(scene, spec)])
 
@@ -45,20 +45,21 @@ def show_fits(scene: Scene, controls: DeltaGenerator) -> None:
 
 def _choose_second(scene: Scene) -> ModelSpec:
     """Any network but that of the page; the first one that is on this machine where none was chosen."""
-    specs = {spec.name: spec for spec in list_models() if spec.name != scene.spec.name}
+    shown = loading.base_name(scene.spec.name)
+    specs = {spec.name: spec for spec in list_models() if spec.name != shown}
     titles = {name: spec.title for name, spec in specs.items()}
     first = next((i for i, spec in enumerate(specs.values()) if spec.available), 0)
     name = st.selectbox(
         "Second network", list(specs), first, format_func=titles.get, key="second", bind="query-params", width=400
     )
-    return specs[name]
+    return own_model.corrected(specs[name])
 
 
 def _second_map(scene: Scene, spec: ModelSpec) -> Map | None:
     """The map of the second network; where it cannot be loaded, its place says why."""
     line = st.empty()
     if not networks.is_ready(spec):
-        line.markdown(f"Loading {spec.title}: a few seconds, once.")
+        line.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
     try:
         explanation = cached.explained(scene.photo, spec.name, "whole")
         index = _same_class(scene, explanation)

@@ -1,5 +1,6 @@
 """Compare methods: the map of one class of one photo by several methods, side by side, at any layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,17 +51,21 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
-    wanted = st.session_state.pop("methods_wanted", None)
-    first: Scored | None = None
-    for column, method in zip(st.columns(len(chosen), gap="medium"), chosen, strict=True):
+    first, places = None, st.columns(len(chosen), gap="medium")
+    begun: list[tuple[DeltaGenerator, Scored]] = []
+    for column, method in zip(places, chosen, strict=True):
         with column:
-            made = _show_method(scene, method, layer, wanted, first)
+            made = _show_method(scene, method, layer, first, lambda made: begun.append((st.empty(), made)))
         first = first or made
     st.markdown(
         "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
         "head. All others are estimates, each with its own idea of what matters. Where they agree, believe the place, "
         "not the edges. Eigen-CAM does not know the class at all: it shows what stands out."
     )
+    st.session_state.pop("methods_wanted", None)
+    # Last, so that all the rest is on the page while one map is being made.
+    for place, made in begun:
+        _make(scene, made, place)
 
 
 def _choose_methods(*, exact: bool) -> list[Method]:
@@ -82,54 +87,76 @@ def _choose_methods(*, exact: bool) -> list[Method]:
 
 
 def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
-    """The layer where the map is taken: the sensible ones first, the last of all before them; None is that one."""
-    good = [name for name in reversed(offered)]
-    rest = [name for name in layers if name not in offered]
-    titles = {name: f"{name} (sensible)" for name in good}
+    """The layer where the map is taken: the last first, then those at the end of a stage; None is the last one."""
+    good = list(reversed(offered))
+    rest = [name for name in reversed(layers) if name not in offered]
+    titles = {name: f"{name} (end of a stage)" for name in good}
     name = st.selectbox(
         "Layer",
         [_LAST_LAYER, *good, *rest],
         format_func=lambda name: titles.get(name, name),
         key="layer",
         filter_mode="contains",
-        help="Earlier layers have finer maps of simpler patterns. CAM itself is always made at the last one.",
+        help="Earlier layers have finer maps of simpler patterns. At the end of a stage, just before the maps get "
+        "smaller, a layer has seen most. CAM itself is always made at the last one.",
     )
     return None if name == _LAST_LAYER else name
 
 
 def _show_method(
-    scene: Scene, method: Method, layer: str | None, wanted: _Subject | None, first: Scored | None
+    scene: Scene, method: Method, layer: str | None, first: Scored | None, begin: Callable[[Scored], None]
 ) -> Scored | None:
-    """One map, or the button that begins it; returns what its map can be asked of, where it was made."""
+    """One map, or the button that begins it; returns what its map can be asked of, where it is shown.
+
+    `begin` is told of the one that was asked for and that takes many passes, where its progress will be shown.
+    """
     index = scene.chosen.index
     subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
     try:
-        made = cached.attributed(scene.photo, scene.spec.name, method.name, None if method.linear_only else layer)
-        if not made.exact and not _ready(scene, made, index, is_wanted=subject == wanted):
+        made = _attributed(scene, method, layer)
+        if made.exact or made.has_map(index) or made.passes <= _FEW:
+            drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
+            show_map(scene, drawn, key=f"method_{method.name}", value="")
+            return made
+        if st.session_state.get("methods_wanted") == subject:
+            begin(made)
+        else:
             _offer(scene, method, made.passes, subject)
-            return None
-        drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
     except ModelError as error:
-        picture.show_waiting(scene.photo, scene.shown, title=method.title, text="No map", key=method.name)
-        show_warning(str(error))
-        return None
-    show_map(scene, drawn, key=f"method_{method.name}", value="")
-    return made
+        _refuse(scene, method, error)
+    return None
 
 
-def _ready(scene: Scene, made: Scored, index: int, *, is_wanted: bool) -> bool:
-    """Whether the map is there; made now where it takes few passes or was asked for."""
-    if made.has_map(index) or made.passes <= _FEW:
-        made.class_map(index)
-        return True
-    if not is_wanted:
-        return False
-    title = made.method.title
-    picture.show_waiting(scene.photo, scene.shown, title=title, text="Working …", key=made.method.name)
-    bar = st.progress(0.0, f"0 of {made.passes:,} passes")
-    # Any click draws the page anew, which ends this run; the button is there to be found.
-    st.button("Stop", key=f"stop_{made.method.name}", icon=":material/stop:")
-    made.class_map(index, report=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} passes"))
+def _attributed(scene: Scene, method: Method, layer: str | None) -> Scored:
+    """What a method says; what the page knows already where it is the network's own, at the last layer."""
+    if method.linear_only or (layer is None and scene.explanation.method is method):
+        return scene.explanation
+    return cached.attributed(scene.photo, scene.spec.name, method.name, layer)
+
+
+def _refuse(scene: Scene, method: Method, error: ModelError) -> None:
+    """Why there is no map by a method, in its place."""
+    picture.show_waiting(scene.photo, scene.shown, title=method.title, text="No map", key=method.name)
+    show_warning(str(error))
+
+
+def _make(scene: Scene, made: Scored, place: DeltaGenerator) -> None:
+    """A map that takes many passes, with its progress; then the page is drawn anew, with it."""
+    method = made.method
+    with place.container():
+        picture.show_waiting(scene.photo, scene.shown, title=method.title, text="Working …", key=method.name)
+        bar = st.progress(0.0, f"0 of {made.passes:,} passes")
+        # Any click draws the page anew, which ends this run; the button is there to be found.
+        st.button("Stop", key=f"stop_{method.name}", icon=":material/stop:")
+    try:
+        made.class_map(
+            scene.chosen.index,
+            report=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} passes"),
+        )
+    except ModelError as error:
+        with place.container():
+            _refuse(scene, method, error)
+        return
     st.rerun()
 
 

@@ -16,9 +16,9 @@ _STYLE = Path(__file__).with_name("compare_page.css")
 _VIEWS = {
     "Classes": show_classes,
     "Difference": show_difference,
-    "Methods": show_methods,
     "Networks": show_networks,
     "Whole and squashed": show_fits,
+    "Methods": show_methods,
 }
 _FIRST = "Classes"
 

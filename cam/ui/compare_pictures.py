@@ -11,6 +11,7 @@ from cam.explanation import Prediction, Scored
 from cam.localize import peak_place
 from cam.ui import classes, picture
 from cam.ui.frame import Scene
+from cam.ui.messages import plain
 from cam.written import number
 
 
@@ -82,7 +83,7 @@ def input_facts(explanation: Scored, index: int) -> tuple[str, ...]:
     return (
         f"Score **{number(one.score, 2)}** · place **{explanation.rank(index):,}** of {len(explanation.labels):,}",
         f"Sees **{width} × {height}** pixels · map of **{columns} × {rows}** cells",
-        f"Most probable: **{best.label}**, {classes.percent(best.probability)}",
+        f"Most probable: **{plain(best.label)}**, {classes.percent(best.probability)}",
     )
 
 

@@ -9,7 +9,7 @@ from cam import cached
 from cam.explanation import Prediction, Scored
 from cam.models.registry import ModelSpec
 from cam.ui import link, networks
-from cam.ui.messages import show_reported
+from cam.ui.messages import plain, show_reported
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
@@ -63,7 +63,7 @@ def choose_scene(*, exact: bool = False) -> Scene:
     shown = cached.shown(photo)
     slot = class_column.empty()
     if not networks.is_ready(spec):
-        slot.markdown(f"Loading {spec.title}: a few seconds, once.")
+        slot.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
     spec, explanation = networks.explain(photo, spec, "whole", exact=exact)
     networks.remember(spec, explanation)
     link.open_class(explanation.labels)

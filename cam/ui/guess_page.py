@@ -15,7 +15,7 @@ from cam.ui.draw import draw_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case
 from cam.ui.guess_tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
-from cam.ui.messages import show_reported
+from cam.ui.messages import plain, show_reported
 from cam.ui.samples import list_samples
 
 _STYLE = Path(__file__).with_name("guess_page.css")
@@ -83,7 +83,7 @@ def _scene_of(case: Case, question: DeltaGenerator) -> Scene:
     show_reported()
     photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
     if not networks.is_ready(spec):
-        question.markdown(f"{case.question} Loading {spec.title}: a few seconds, once.")
+        question.markdown(f"{case.question} Loading {plain(spec.title)}: a few seconds, once.")
     spec, explanation = networks.explain(photo, spec, case.fit)
     question.markdown(case.question)
     return Scene(photo, cached.shown(photo), spec, explanation, explanation.prediction(case.label))
@@ -168,9 +168,9 @@ def _lesson(case: Case, scene: Scene, made: Guess) -> str:
     """What the case teaches, or that there was nothing to catch."""
     chosen = scene.chosen
     if made.caught is None:
-        return f"There is nothing to catch: no place of this photo is evidence for {chosen.label}."
+        return f"There is nothing to catch: no place of this photo is evidence for {plain(chosen.label)}."
     facts = {
-        "label": chosen.label,
+        "label": plain(chosen.label),
         "place": f"{scene.explanation.rank(chosen.index):,}",
         "classes": f"{len(scene.explanation.labels):,}",
         "probability": percent(chosen.probability),

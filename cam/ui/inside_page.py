@@ -11,6 +11,7 @@ from cam.parts import Parts, parts_of, strongest, weighted_map
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.grid import show_grid
 from cam.ui.inside_sum import add_up
+from cam.ui.messages import plain
 from cam.ui.picture import map_size, show_photo, show_signed
 from cam.written import number, written_product, written_sum
 
@@ -58,7 +59,7 @@ def _show_strongest(scene: Scene, parts: Parts) -> None:
     adding, taking = (int((sign * parts.products > 0).sum()) for sign in (1, -1))
     silent = len(parts.products) - adding - taking
     st.markdown(
-        f"For **{scene.chosen.label}**, {adding:,} feature maps add to the score, {taking:,} take from it, and "
+        f"For **{plain(scene.chosen.label)}**, {adding:,} feature maps add to the score, {taking:,} take from it, and "
         f"{silent:,} do neither here. Below each: **weight × mean = what it adds**."
     )
     drawn = [int(k) for k in np.concatenate(strongest(parts, _DRAWN))]

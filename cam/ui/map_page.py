@@ -7,6 +7,7 @@ from cam.detail import FINER, cost
 from cam.explanation import Prediction, Scored
 from cam.render import COLORMAPS
 from cam.ui import classes, frame, link, networks, own_model, photos, picture
+from cam.ui.messages import plain
 from cam.ui.save import View, save_menu
 
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
@@ -34,7 +35,7 @@ def map_page() -> None:
     # Only now, because a network that starts to load slows down what is painted at the same time.
     if not networks.is_ready(spec):
         line, right, ranked = line.empty(), right.empty(), ranked.empty()
-        line.markdown(f"Loading {spec.title}: a few seconds, once.")
+        line.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
         with right.container():
             picture.show_waiting(photo, shown, title="Where does it look?", text=f"Loading {spec.title} …")
         ranked.markdown("The classes appear here.")

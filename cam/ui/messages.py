@@ -4,6 +4,8 @@ import re
 
 import streamlit as st
 
+# What would begin a heading or a list.
+_START = re.compile(r"^(\s*\d*)([#+.)-])")
 # What Markdown would read as more than text: a link could otherwise bring in a picture from elsewhere.
 _MARKDOWN = re.compile(r"[\\`*\[\]<>~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[\w/+-]+:)")
 
@@ -31,4 +33,4 @@ def show_warning(text: str) -> None:
 
 def plain(text: str) -> str:
     """The text as Markdown that reads as it is written."""
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    return _START.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", text))

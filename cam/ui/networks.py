@@ -7,10 +7,10 @@ import streamlit as st
 from cam import cached, loading
 from cam.errors import ModelError
 from cam.explanation import Scored
-from cam.models.registry import ModelSpec, default_model, find_spec, list_models, own_problem
+from cam.models.registry import ModelSpec, default_model, list_models, own_problem
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.ui import own_model
-from cam.ui.messages import plain, show_error, show_warning
+from cam.ui.messages import plain, report, show_error, show_warning
 
 _WITHOUT_EXACT = "{} has no exact class activation map, because its head is not linear, and this page takes one apart."
 
@@ -24,7 +24,9 @@ def choose_network() -> ModelSpec:
         show_warning(problem)
     if st.session_state.network not in specs:
         # A model of one's own whose file was taken away.
-        st.session_state.network = default_model().name
+        default = default_model()
+        report(f"The network {st.session_state.network!r} is not there any more. You see {default.title}.")
+        st.session_state.network = default.name
     name = st.selectbox(
         "Network",
         list(specs),
@@ -40,7 +42,7 @@ def choose_network() -> ModelSpec:
 def _line(spec: ModelSpec) -> str:
     """One line on a network: parameters, input, and where its weights are."""
     if spec.own:
-        return f"**{plain(spec.title)}**: your own, {spec.source.place}"
+        return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
     return (
         f"**{spec.title}**: {_millions(spec.parameters)} parameters, trained on {spec.size} × {spec.size} pixels, "
         f"weights {spec.source.place}"
@@ -93,11 +95,11 @@ def remember(spec: ModelSpec, explanation: Scored) -> None:
 
 
 def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
-    """The network that was shown last, then the embedded ones."""
-    shown = st.session_state.get("shown_network")
-    embedded = [row.name for row in list_models() if isinstance(row.source, Wheel) and row.available]
-    names = dict.fromkeys(name for name in (shown, *embedded) if name not in (None, spec.name))
-    return [find_spec(name) for name in names]
+    """The network that was shown last, where it is still there, as it was shown; then the embedded ones."""
+    rows = {row.name: row for row in list_models()}
+    embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.available]
+    names = dict.fromkeys([st.session_state.get("shown_network"), *embedded])
+    return [own_model.corrected(rows[name]) for name in names if name in rows and name != loading.base_name(spec.name)]
 
 
 def describe(spec: ModelSpec, explanation: Scored) -> str:

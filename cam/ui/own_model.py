@@ -3,7 +3,8 @@
 import streamlit as st
 
 from cam import loading
-from cam.models.own_sidecar import Sidecar, sidecar_json
+from cam.errors import ModelError
+from cam.models.own_sidecar import LETTERS, SIZES, Sidecar, sidecar_json
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import ModelSpec
 from cam.ui.messages import plain, show_error
@@ -49,12 +50,18 @@ def correct(spec: ModelSpec) -> None:
                 key=f"own_preprocessing_{spec.name}",
             )
             size = numbers.number_input(
-                "Side of its square input, in pixels", 16, 1024, spec.size, key=f"own_size_{spec.name}"
+                "Side of its square input, in pixels",
+                min(SIZES[0], spec.size),
+                max(SIZES[1], spec.size),
+                spec.size,
+                key=f"own_size_{spec.name}",
             )
             used = st.form_submit_button("Use these", type="primary")
-        sidecar = Sidecar(spec.title, tuple(spec.labels), spec.preprocessing, spec.size)
+        # A size beyond what such a file may say is the model's own, and need not be said.
+        size_to_save = spec.size if SIZES[0] <= spec.size <= SIZES[1] else None
+        sidecar = Sidecar(spec.title, tuple(spec.labels), spec.preprocessing, size_to_save)
         st.download_button(
-            f"Save {spec.source.sidecar_name}",
+            f"Save {plain(spec.source.sidecar_name)}",
             sidecar_json(sidecar),
             spec.source.sidecar_name,
             "application/json",
@@ -73,7 +80,15 @@ def _use(spec: ModelSpec, labels: tuple[str, ...], preprocessing: str, size: int
     if len({label.casefold() for label in labels}) != len(labels):
         show_error("Two classes have the same name. Give each a name of its own.")
         return
+    if wrong := next((label for label in labels if len(label) > LETTERS or not label.isprintable()), None):
+        show_error(f"{wrong[:40]!r} … is no name: one has up to {LETTERS} letters, and no control characters.")
+        return
     row = loading.correct(spec, labels=labels, preprocessing=preprocessing, size=size, whole_size=size, guessed=())
+    try:
+        loading.loaded_model(row.name)
+    except ModelError as error:
+        show_error(str(error))
+        return
     base = loading.base_name(row.name)
     st.session_state.corrections = {**st.session_state.get("corrections", {}), base: row}
     st.rerun()

@@ -1,6 +1,7 @@
 """Save what is seen: the overlay, the map, and a figure; each is made when its button is pressed."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,13 +9,15 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from cam import cached, localize, render
+from cam import cached, loading, localize, render
 from cam.explanation import Prediction, Scored
 from cam.images import open_image
 from cam.models.registry import ModelSpec
 from cam.ui.classes import percent
 
 _FIGURE_SIDE = 1200
+# What a file's name does not have on every system, and spaces.
+_NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Scored, chosen:
     menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
     if not menu.open:
         return
-    stem = f"{photo.sample or 'photo'}-{chosen.label.replace(' ', '-').replace('/', '-')}-{spec.name}"
+    # A network of one's own is called own/NAME@CORRECTION.
+    parts = (photo.sample or "photo", chosen.label, loading.base_name(spec.name).rpartition("/")[2])
+    stem = "-".join(_NOT_IN_NAMES.sub("-", part) for part in parts)
     about = f"{chosen.label}, {percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
     seen = (photo, explanation, chosen, view)
     row = menu.container(horizontal=True)

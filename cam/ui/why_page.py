@@ -10,6 +10,7 @@ from cam import cached
 from cam.agreement import Agreement
 from cam.ui import picture, why_blocks
 from cam.ui.frame import Scene, open_lesson
+from cam.ui.messages import plain
 
 _SAMPLE = "polar_bear"
 _STYLE = Path(__file__).with_name("why_page.css")
@@ -120,7 +121,7 @@ def _show_pictures(scene: Scene, result: Agreement) -> None:
         ),
     }
     limit = max(float(np.abs(heatmap).max()) for _, heatmap in maps.values()) or None
-    st.markdown(f"The map of **{chosen.label}** in both orders, on one scale:")
+    st.markdown(f"The map of **{plain(chosen.label)}** in both orders, on one scale:")
     photo, *columns = st.columns(3, gap="medium")
     with photo:
         picture.show_photo(scene.photo, scene.shown)

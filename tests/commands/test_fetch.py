@@ -49,6 +49,7 @@ def test_all_go_on_after_one_that_fails_and_the_failure_is_told(rows, run, home)
     assert done.exit_code == 1
     told = [line.split(":")[0] for line in done.stdout.splitlines()[1:]]
     assert told == ["small", "large", "efficientnet-lite0"]
+    assert len(done.stderr.splitlines()) == 2, done.stderr
     gone, changed = done.stderr.splitlines()
     assert gone.startswith("gone: The weights could not be downloaded: the server answered 404 Not Found.")
     assert changed.startswith("changed: The weights could not be downloaded: what arrived is not the expected file.")

@@ -8,13 +8,25 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from cam.batching import batches
 from cam.engine import Model
+from cam.grouping import batches
 
 
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():
-    assert batches(["a", "b", "a", "a", "b", "c", "a"], most=3) == [[0, 2, 3], [6], [1, 4], [5]]
-    assert batches([]) == []
+    sizes = "abaabcab"
+    assert list(batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
+    assert list(batches([], len)) == []
+
+
+def test_a_full_batch_does_not_wait_for_what_comes_later():
+    asked = []
+
+    def items():
+        for item in ("a", "b", "a", "a"):
+            asked.append(item)
+            yield item
+
+    assert next(batches(items(), str, most=2)) == ["a", "a"] and asked == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("fit", ["whole", "squash"])

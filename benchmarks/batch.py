@@ -1,0 +1,116 @@
+"""Photos per second and memory of `python -m cam batch`, beside the bare network on the same batches.
+
+Run: .venv/bin/python -m benchmarks.batch [--photos 100 1000] [--rounds 3] [--model efficientnet-lite2]
+
+Each measurement is a process of its own; bare network and batch take turns, so that what else the machine does falls on
+both. The rates are those of the best round.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cam.batch.plan import Plan, Settings
+from cam.batch.reading import load_photo
+from cam.batch.run import run
+from cam.batch.sources import find_photos
+from cam.grouping import batches
+
+SAMPLES = Path(__file__).parent.parent / "sample_images"
+
+
+def fill(folder: Path, count: int) -> None:
+    """Links to the sample photos, in an order that mixes their shapes."""
+    samples = sorted(SAMPLES.glob("*.jpg"))
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        os.symlink(samples[rng.integers(len(samples))], folder / f"{i:06d}.jpg")
+
+
+def timed(work) -> dict[str, float]:
+    """Seconds on the clock and of all processors."""
+    start, busy = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - start, "processor": time.process_time() - busy}
+
+
+def bare(model, plan: Plan) -> dict[str, float]:
+    """The network alone on the batches that a run makes of up to four parts, from memory."""
+    prepared = []
+    for number in list(plan.parts)[:4]:
+        photos = [load_photo(row, path, model.input_size) for row, path in plan.part(number)]
+        for batch in batches(photos, lambda photo: photo.pixels.size):
+            inputs = [model._input(photo.pixels, "given", model.views(detail=False)[0]) for photo in batch]
+            prepared.append(np.stack(inputs))
+    network = model._network
+    network.maps_and_scores(prepared[0])
+    return timed(lambda: [network.maps_and_scores(batch) for batch in prepared]) | {"photos": sum(map(len, prepared))}
+
+
+def whole(model, plan: Plan, folder: Path) -> dict[str, float]:
+    """All of a run but loading the network."""
+    model._network.maps_and_scores(np.zeros((8, 256, 256, 3), np.float32))
+    return timed(lambda: run(plan, lambda: model, folder)) | {"photos": len(plan.photos)}
+
+
+def measure(what: str, photos: str, name: str) -> None:
+    """Measure in this process and print it as JSON."""
+    import cam
+
+    plan, model = Plan(find_photos([photos]), Settings(name)), cam.load_model(name)
+    with tempfile.TemporaryDirectory() as folder:
+        found = bare(model, plan) if what == "bare" else whole(model, plan, Path(folder) / "out")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(found | {"peak": peak}))
+
+
+def measured(what: str, photos: Path, name: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.batch", "--measure", what, "--folder", photos, "--model", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(count: int, rounds: int, name: str) -> None:
+    """Print the best round of both for so many photos."""
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder), count)
+        found = {"bare": [], "batch": []}
+        for _ in range(rounds):
+            for what, results in found.items():
+                results.append(measured(what, Path(folder), name))
+    best = {what: min(results, key=lambda one: one["seconds"] / one["photos"]) for what, results in found.items()}
+    rates = {what: one["photos"] / one["seconds"] for what, one in best.items()}
+    busy = {what: 1000 * one["processor"] / one["photos"] for what, one in best.items()}
+    print(
+        f"{count} photos: bare network {rates['bare']:.1f}/s ({busy['bare']:.1f} ms of processor a photo), "
+        f"batch {rates['batch']:.1f}/s ({busy['batch']:.1f} ms), {100 * rates['batch'] / rates['bare']:.0f} %; "
+        f"peak memory {best['batch']['peak']:.0f} MB",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", default="efficientnet-lite2")
+    parser.add_argument("--measure", choices=["bare", "batch"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        measure(given.measure, given.folder, given.model)
+        return
+    for count in given.photos:
+        compare(count, given.rounds, given.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What a run is: the photos, in parts of a fixed size, and how each is explained. The same plan, the same table."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cam.batch.sources import is_address
+
+# Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
+PART = 128
+# Of what is in the folder of a run; another number where a later version writes it differently.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How each photo is explained.
+
+    Attributes:
+        model: the name of the network, or the path of one's own.
+        fit: "whole" or "squash", as in `Model.explain`.
+        top: how many classes a row has.
+        save: names in `cam.batch.pictures.PICTURES`.
+    """
+
+    model: str
+    fit: str = "whole"
+    top: int = 5
+    save: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run.
+
+    Attributes:
+        photos: the paths, in the order of the table's rows.
+        settings: how they are explained.
+        weights: the digest of the network's weights.
+    """
+
+    photos: Sequence[str]
+    settings: Settings
+    weights: str = ""
+
+    @property
+    def parts(self) -> range:
+        """The numbers of the parts."""
+        return range(-(-len(self.photos) // PART))
+
+    def part(self, number: int) -> list[tuple[int, str]]:
+        """The photos of a part: the number of the row, from 0, and the path."""
+        start = number * PART
+        return list(enumerate(self.photos[start : start + PART], start))
+
+    @cached_property
+    def record(self) -> dict[str, object]:
+        """What tells this run from every other, as JSON has it; where it was called from makes no difference."""
+        digest = hashlib.sha256()
+        for path in self.photos:
+            digest.update(os.fsencode(path if is_address(path) else os.path.abspath(path)) + b"\0")
+        settings = asdict(self.settings) | {"save": sorted(self.settings.save)}
+        about = {"photos": len(self.photos), "list": digest.hexdigest(), "weights": self.weights, "part": PART}
+        return {"format": _FORMAT} | settings | about
+
+
+def file_digest(path: Path | None) -> str:
+    """The SHA-256 of a file; "" where there is none."""
+    if path is None:
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

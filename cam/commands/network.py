@@ -1,0 +1,43 @@
+"""Load a network for a command."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cam.engine import Model
+
+
+def loaded_network(name: str) -> "Model":
+    """The network (ModelError if it cannot be loaded), without what TensorFlow has to say as it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _native_messages_held():
+        # TensorFlow takes seconds to import, and --help needs none of it.
+        from cam.engine import load_model
+    return load_model(name)
+
+
+@contextmanager
+def _native_messages_held() -> Iterator[None]:
+    """Keep what libraries write past Python to standard error, and show it only where this fails.
+
+    TensorFlow's first lines, on instruction sets and missing graphics cards, heed no setting.
+    """
+    sys.stderr.flush()
+    screen = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                held.seek(0)
+                os.write(screen, held.read())
+                raise
+            finally:
+                os.dup2(screen, 2)
+    finally:
+        os.close(screen)

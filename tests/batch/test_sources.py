@@ -1,0 +1,120 @@
+"""Which photos are found, in which order, and how they are read."""
+
+import os
+import re
+
+import pytest
+
+from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
+from cam.errors import ImageError
+from cam.image_limits import MAX_BYTES
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Files of all kinds, seen from the folder they are in."""
+    monkeypatch.chdir(tmp_path)
+    for path in (
+        "in/b.jpg",
+        "in/A.PNG",
+        "in/note.txt",
+        "in/sub/c.heic",
+        "in/sub/deep/d.webp",
+        "in/x.jpg/e.jpg",
+        "f.tif",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(path.encode())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("sources", "recursive", "expected"),
+    [
+        (["in"], False, ["in/A.PNG", "in/b.jpg", "in/x.jpg"]),
+        (["in"], True, ["in/A.PNG", "in/b.jpg", "in/sub/c.heic", "in/sub/deep/d.webp", "in/x.jpg"]),
+        (["in/*"], False, ["in/A.PNG", "in/b.jpg", "in/note.txt", "in/x.jpg"]),
+        (["in/**/*.webp"], False, ["in/sub/deep/d.webp"]),
+        (["in/note.txt", "f.tif", "in/*.jpg", "in/b.jpg"], False, ["f.tif", "in/b.jpg", "in/note.txt", "in/x.jpg"]),
+        (["in/*.gif"], False, []),
+    ],
+)
+def test_folders_patterns_and_files_give_sorted_paths_once(tree, sources, recursive, expected):
+    assert find_photos(sources, recursive=recursive) == expected
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(tree):
+    (tree / "a[1].jpg").touch()
+    (tree / "a1.jpg").touch()
+    assert find_photos(["a[1].jpg"]) == ["a[1].jpg"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "recursive", "expected"),
+    [
+        (["in"], False, ["in/A.PNG", "in/b.jpg"]),
+        (["in"], True, ["in/A.PNG", "in/b.jpg", "in/sub/c.heic", "in/sub/deep/d.webp", "in/x.jpg/e.jpg"]),
+        (["in/*.jpg"], False, ["in/b.jpg"]),
+        (["in/**/*.jpg"], False, ["in/b.jpg", "in/x.jpg/e.jpg"]),
+        (["in/sub/*/*"], False, ["in/sub/deep/d.webp"]),
+        (["in/note.txt"], False, ["in/note.txt"]),
+    ],
+)
+def test_addresses_are_found_by_their_file_system(tree, sources, recursive, expected):
+    start = f"file://{tree}/"
+    found = find_photos([start + source for source in sources], recursive=recursive)
+    assert found == [start + path for path in expected]
+    assert [read_photo(path) for path in found] == [path.encode() for path in expected]
+
+
+def test_what_is_not_there_is_said(tree):
+    with pytest.raises(SourceError, match=r"^There is no folder or photo nowhere\.$"):
+        find_photos(["in", "nowhere"])
+    with pytest.raises(SourceError, match="file:///nowhere/at/all cannot be read"):
+        find_photos(["file:///nowhere/at/all"])
+
+
+def test_a_folder_that_cannot_be_read_is_said(tree, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match=r"^The folder in cannot be read: Permission denied\.$"):
+        find_photos(["in"])
+
+
+def test_lists_have_lines_or_zero_bytes():
+    assert listed_paths(b"b.jpg\r\na b.jpg\n\nb.jpg\n") == ["a b.jpg", "b.jpg"]
+    assert listed_paths(b"two\nlines.jpg\0a.jpg\0") == ["a.jpg", "two\nlines.jpg"]
+
+
+def test_names_that_are_no_text_are_found_read_and_shown(tree):
+    (name,) = listed_paths(b"in/\xff.jpg")
+    with open(b"in/\xff.jpg", "wb") as file:
+        file.write(b"here")
+    assert name in find_photos(["in"])
+    assert read_photo(name) == b"here"
+    assert printable(name) == "in/\\xff.jpg" and printable("Küche.jpg") == "Küche.jpg"
+
+
+def test_what_cannot_be_read_says_why(tree):
+    os.symlink("nowhere", "gone.jpg")
+    os.symlink("loop.jpg", "loop.jpg")
+    os.mkfifo("pipe.jpg")
+    reasons = {
+        "in": "it is a folder.",
+        "pipe.jpg": "it is no ordinary file.",
+        "gone.jpg": "No such file or directory.",
+        "loop.jpg": "Too many levels of symbolic links.",
+        "a\0b.jpg": "embedded null byte.",
+        f"file://{tree}/gone.jpg": "",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(ImageError, match=re.escape(f"The photo {path} cannot be read: {reason}")):
+            read_photo(path)
+
+
+def test_no_more_is_read_of_a_file_than_tells_that_it_is_too_large(tree):
+    with open("large.jpg", "wb") as file:
+        file.truncate(MAX_BYTES + 1000)
+    assert len(read_photo("large.jpg")) == len(read_photo(f"file://{tree}/large.jpg")) == MAX_BYTES + 1

@@ -1,0 +1,240 @@
+"""`python -m cam batch` on the embedded network: folders with photos of all kinds, killed and gone on with."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from pyarrow import parquet
+
+import cam
+import cam.batch.plan
+from cam.__main__ import main
+from cam.commands import batch as module
+
+ROOT = Path(cam.__file__).parents[1]
+SAMPLES = sorted((ROOT / "sample_images").glob("*.jpg"))
+# The command, with parts small enough to be killed between two of them.
+SMALL_PARTS = "import cam.batch.plan as plan; plan.PART = 4; from cam.__main__ import main; main()"
+
+
+@pytest.fixture
+def loaded(monkeypatch, lite0):
+    """The network that is loaded already stands in for the one that the command would load."""
+    monkeypatch.setattr(module, "loaded_network", lambda name: lite0)
+    monkeypatch.setattr(cam.batch.plan, "PART", 4)
+
+
+def call(*arguments: object, stdin: bytes | None = None):
+    line = ["batch", *map(str, arguments), "--model", "efficientnet-lite0"]
+    result = CliRunner().invoke(main, line, input=stdin, prog_name="python -m cam")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def rows(folder: Path) -> list[dict]:
+    return parquet.read_table(folder / "results.parquet").drop_columns("seconds").to_pylist()
+
+
+def write_good(folder: Path) -> None:
+    """30 photos in ten forms, small versions of the samples."""
+    forms = [
+        ("jpg", "RGB", {}),
+        ("jpeg", "L", {}),
+        ("JPG", "CMYK", {}),
+        ("png", "RGBA", {}),
+        ("png", "P", {}),
+        ("webp", "RGB", {}),
+        ("gif", "P", {}),
+        ("bmp", "RGB", {}),
+        ("tiff", "RGB", {}),
+        ("jpg", "RGB", {"progressive": True}),
+    ]
+    for i in range(30):
+        ending, mode, options = forms[i % 10]
+        with Image.open(SAMPLES[i % len(SAMPLES)]) as photo:
+            photo.thumbnail((200 + i, 200 + i))
+            photo.convert(mode).save(folder / f"good{i:02d}.{ending}", **options)
+
+
+def write_bad(folder: Path) -> None:
+    """20 entries that are called like photos and are none that can be opened."""
+    whole = {}
+    with Image.open(SAMPLES[0]) as photo:
+        for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"):
+            buffer = io.BytesIO()
+            photo.resize((200, 200)).save(buffer, form)
+            whole[form] = buffer.getvalue()
+    header = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(header, "PNG")
+    small = io.BytesIO()
+    Image.new("RGB", (5, 300)).save(small, "PNG")
+    contents = {f"cut.{form.lower()}": data[: len(data) // 2] for form, data in whole.items() if form != "TIFF"}
+    contents |= {
+        "cut.tif": whole["TIFF"][:1000],
+        "cut_early.jpg": whole["JPEG"][:20],
+        "empty.jpg": b"",
+        "empty.png": b"",
+        "text.jpg": b"This is a text.",
+        "page.jpg": b"<!DOCTYPE html><html></html>",
+        "document.png": b"%PDF-1.7\n%%EOF",
+        "noise.webp": random.Random(0).randbytes(5000),
+        "vector.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "huge.png": header.getvalue(),
+        "tiny.png": small.getvalue(),
+        "large.jpg": whole["JPEG"] + bytes(50 * 2**20),
+    }
+    for name, content in contents.items():
+        (folder / f"bad_{name}").write_bytes(content)
+    (folder / "bad_folder.jpg").mkdir()
+    os.symlink("nowhere", folder / "bad_link.jpg")
+    os.mkfifo(folder / "bad_pipe.jpg")
+
+
+def test_good_and_bad_photos_of_all_kinds(loaded, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    write_good(folder)
+    write_bad(folder)
+    (folder / "notes.txt").write_text("no photo, and not called like one")
+    done = call(folder, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-1].startswith("50 photos, 20 failed, ")
+    assert done.stdout.rstrip().endswith(f"photos/s: {tmp_path / 'out' / 'results.parquet'}")
+    table = rows(tmp_path / "out")
+    assert [row["path"] for row in table] == sorted(str(path) for path in folder.iterdir() if path.name != "notes.txt")
+    for row in table:
+        good = Path(row["path"]).name.startswith("good")
+        assert (row["error"] is None) == good == (row["classes"] is not None), row
+    errors = {Path(row["path"]).name: row["error"] for row in table if row["error"]}
+    for name, words in {
+        "bad_cut.jpeg": "damaged or cut off",
+        "bad_text.jpg": "not a photo that can be opened",
+        "bad_huge.png": "20000 x 20000 pixels, 400 megapixels",
+        "bad_tiny.png": "each side must have at least 16",
+        "bad_large.jpg": "larger than 50 MB",
+        "bad_folder.jpg": "it is a folder",
+        "bad_link.jpg": "No such file",
+        "bad_pipe.jpg": "no ordinary file",
+    }.items():
+        assert words in errors[name]
+
+
+def test_a_photo_that_may_not_be_read_is_a_row(loaded, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(SAMPLES[0].read_bytes())
+
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied")
+
+    # Root, as which tests may run, is refused nothing.
+    monkeypatch.setattr(cam.batch.sources, "open", refuse, raising=False)
+    assert call(tmp_path, "-o", tmp_path / "out").exit_code == 1
+    assert rows(tmp_path / "out")[0]["error"] == f"The photo {tmp_path / 'a.jpg'} cannot be read: Permission denied."
+
+
+def test_killed_in_the_middle_and_resumed_gives_the_same_table(loaded, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(60):
+        os.symlink(SAMPLES[i % len(SAMPLES)], photos / f"{i:03d}.jpg")
+    (photos / "031.jpg").unlink()
+    (photos / "031.jpg").write_text("no photo")
+    assert call(photos, "-o", tmp_path / "undisturbed").exit_code == 1
+    out, parts = tmp_path / "out", tmp_path / "out" / "parts"
+    command = [sys.executable, "-c", SMALL_PARTS, "batch", photos, "-o", out, "--model", "efficientnet-lite0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while len(list(parts.glob("*.parquet"))) < 3 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL and not (out / "results.parquet").exists()
+    kept = len(list(parts.glob("*.parquet")))
+    assert 3 <= kept < 15
+    assert "Go on with it by --resume" in call(photos, "-o", out).stderr
+    done = call(photos, "-o", out, "--resume", "--json")
+    facts = json.loads(done.stdout)
+    assert (done.exit_code, facts["photos"], facts["failed"], facts["done_now"]) == (1, 60, 1, 60 - 4 * kept)
+    assert rows(out) == rows(tmp_path / "undisturbed")
+    assert sorted(path.name for path in out.iterdir()) == ["results.parquet", "run.json", "run.lock"]
+
+
+def test_patterns_lists_and_limits(loaded, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    done = call("sample_images/k*.jpg", "-o", tmp_path / "glob")
+    assert done.exit_code == 0 and "2 photos, 0 failed" in done.stdout
+    assert [row["path"] for row in rows(tmp_path / "glob")] == [
+        "sample_images/koala.jpg",
+        "sample_images/komodo_dragon.jpg",
+    ]
+    done = call("-", "-o", tmp_path / "list", stdin=b"sample_images/koala.jpg\nno such file\n\n")
+    assert done.exit_code == 1 and "2 photos, 1 failed" in done.stdout
+    assert [row["error"] is None for row in rows(tmp_path / "list")] == [False, True]
+    done = call("sample_images", "-o", tmp_path / "limit", "--limit", 1, "--top", 2, "--fit", "squash")
+    assert done.exit_code == 0
+    (row,) = rows(tmp_path / "limit")
+    assert (row["path"], row["input_width"], row["input_height"]) == ("sample_images/astronaut.jpg", 224, 224)
+    assert len(row["classes"]) == 2
+
+
+def test_the_pictures_of_a_run_are_not_photos_of_it(loaded, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(SAMPLES[0].read_bytes())
+    out = tmp_path / "explained"
+    for resume in ((), ("--resume",)):
+        done = call(tmp_path, "-o", out, "--recursive", "--save", "overlay", *resume)
+        assert done.exit_code == 0 and "1 photo, 0 failed" in done.stdout
+    assert [row["path"] for row in rows(out)] == [str(tmp_path / "a.jpg")] and (out / "overlays").is_dir()
+
+
+def test_json_is_all_that_is_printed_and_piped_output_is_plain(loaded, tmp_path):
+    done = call(SAMPLES[0], "-o", tmp_path / "out", "--json", "--save", "box, overlay")
+    facts = json.loads(done.stdout)
+    assert facts["photos"] == facts["done_now"] == 1 and facts["failed"] == 0 and facts["photos_per_second"] > 0
+    assert facts["results"] == str(tmp_path / "out" / "results.parquet")
+    assert done.stderr.startswith("1 of 1 photos, ") and "\x1b" not in done.stderr + done.stdout
+    (row,) = rows(tmp_path / "out")
+    assert row["pictures"] == ["overlays/0000000-astronaut.jpg", "boxes/0000000-astronaut.jpg"]
+    done = call(SAMPLES[0], "-o", tmp_path / "out", "--save", "overlay,box", "--resume")
+    assert (done.exit_code, done.stderr) == (0, "") and done.stdout.startswith("1 photo, 0 failed, done before: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("photos", 2, "Missing option '-o'"),
+        ("-o out", 2, "Missing argument"),
+        ("photos -o out --save heat", 2, "'heat' is none of overlay, map, box."),
+        ("photos -o out --top 0", 2, "--top"),
+        ("photos -o s3://bucket/out", 2, "it must be a folder on this machine"),
+        ("nowhere -o out", 1, "Error: There is no folder or photo nowhere."),
+        ("photos -o out", 1, "Error: There is no photo in photos."),
+    ],
+)
+def test_what_is_asked_wrongly_is_said_before_anything_is_loaded(tmp_path, monkeypatch, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "loaded_network", None)
+    (tmp_path / "photos").mkdir()
+    done = call(*arguments.split())
+    assert done.exit_code == code and said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_network_is_an_error_of_usage(tmp_path):
+    done = CliRunner().invoke(main, ["batch", str(SAMPLES[0]), "-o", str(tmp_path), "--model", "resnet5"])
+    assert done.exit_code == 2 and "There is no network 'resnet5'" in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(loaded, tmp_path, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "run", interrupt)
+    done = call(SAMPLES[0], "-o", tmp_path / "out")
+    assert done.exit_code == 130 and "go on by the same command with --resume" in done.stderr
