@@ -19,8 +19,7 @@ from cam.labels import Labels, labels_of
 from cam.methods import find_method
 from cam.models.network import Network
 from cam.models.own import completed
-from cam.models.own_file import SUFFIXES, list_own
-from cam.models.registry import ModelSpec, find_spec, list_models, own_spec
+from cam.models.registry import ModelSpec, spec_of
 
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
@@ -43,19 +42,10 @@ def load_model(name: str | Path) -> "Model":
         ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
             cannot be explained; the text says which and what to do.
     """
-    spec = _row(name)
+    spec = spec_of(name)
     build, _ = spec.resolve()
     network = build(spec.source.require())
     return Model(completed(spec, network), network)
-
-
-def _row(name: str | Path) -> ModelSpec:
-    """The row of a network by name, or of a file; links only name networks, so no path comes from one."""
-    path = Path(name)
-    known = {spec.name for spec in list_models()}
-    if path.suffix in SUFFIXES and name not in known:
-        return own_spec(list_own(None, [path])[0])
-    return find_spec(name)
 
 
 class Model:

@@ -14,7 +14,7 @@ from cam.batch.sources import SourceError, find_photos, is_address, listed_paths
 from cam.commands.network import loaded_network
 from cam.commands.options import fit_option, model_option, top_option
 from cam.commands.progress import progress
-from cam.models.registry import find_spec
+from cam.models.registry import spec_of
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
@@ -82,7 +82,7 @@ def batch(
     photos = _photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    weights = file_digest(find_spec(model).source.find())
+    weights = file_digest(spec_of(model).source.find())
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     try:
         with progress("photos") as report:

@@ -5,23 +5,24 @@ from collections.abc import Callable
 import click
 
 from cam.errors import ModelError
-from cam.models.registry import default_model, find_spec
+from cam.models.registry import default_model, spec_of
 
 
 def _known(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     if value is None:
         return default_model().name
     try:
-        find_spec(value)
+        spec_of(value)
     except ModelError as error:
         raise click.BadParameter(str(error)) from error
     return value
 
 
 def model_option(command: Callable) -> Callable:
-    """--model: the name of a network, which is known to be one."""
-    text = "The network; they are listed by: models. Without it, the one that the page opens with."
-    return click.option("--model", metavar="NAME", callback=_known, help=text)(command)
+    """--model: the name of a network or the path of a model file, which is known to be one."""
+    text = "The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
+    text += "page opens with."
+    return click.option("--model", metavar="NAME|FILE", callback=_known, help=text)(command)
 
 
 def top_option(command: Callable) -> Callable:

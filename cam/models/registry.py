@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from cam.errors import CamError, ModelError
-from cam.models.own_file import OwnFile, OwnModel, list_own
+from cam.models.own_file import SUFFIXES, OwnFile, OwnModel, list_own
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.weights import KerasFile, Source, Wheel
 from cam.models.zoo import FAMILIES, Family, Row
@@ -181,6 +181,20 @@ def own_problem() -> str | None:
 def _own_specs() -> list[ModelSpec]:
     settings = read_settings()
     return [own_spec(model) for model in list_own(settings.models, settings.model_files)]
+
+
+def spec_of(name: str | Path) -> ModelSpec:
+    """The row of a network by its name, or of a model file by its path, for programs and commands.
+
+    What a link names is looked up with `find_spec`, so that no link opens a file.
+
+    Raises:
+        ModelError: there is no network of that name.
+    """
+    path = Path(name)
+    if path.suffix in SUFFIXES and str(name) not in {spec.name for spec in list_models()}:
+        return own_spec(list_own(None, [path])[0])
+    return find_spec(str(name))
 
 
 def own_spec(model: OwnModel) -> ModelSpec:
