@@ -4,19 +4,10 @@ import streamlit as st
 
 from cam.explanation import Prediction, Scored
 from cam.labels import Labels
+from cam.pictures import percent
 from cam.ui.messages import plain
 
 COUNTS = (5, 10, 15, 20)
-
-
-def percent(probability: float) -> str:
-    """A probability as it is read aloud: 78 %, 3.4 %, below 0.1 %, above 99.9 %."""
-    share = 100 * probability
-    if share < 0.1:
-        return "below 0.1 %"
-    if share > 99.9:
-        return "above 99.9 %"
-    return f"{share:.0f} %" if 9.95 <= share < 99 else f"{share:.1f} %"
 
 
 def choose_class(explanation: Scored, count: int) -> Prediction:

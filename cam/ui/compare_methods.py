@@ -11,8 +11,8 @@ from cam import cached, loading
 from cam.errors import ModelError
 from cam.explanation import Scored
 from cam.methods import METHODS, Method
+from cam.pictures import percent
 from cam.ui import picture
-from cam.ui.classes import percent
 from cam.ui.compare_pictures import map_of, show_map
 from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_warning

@@ -9,7 +9,8 @@ import streamlit as st
 from cam.cached import Shown
 from cam.explanation import Prediction, Scored
 from cam.localize import peak_place
-from cam.ui import classes, picture
+from cam.pictures import percent
+from cam.ui import picture
 from cam.ui.frame import Scene
 from cam.ui.messages import plain
 from cam.written import number
@@ -68,7 +69,7 @@ def show_map(scene: Scene, one: Map, *, key: str, value: str | None = None, maxi
         one.heatmap,
         key=key,
         title=one.title,
-        value=classes.percent(one.prediction.probability) if value is None else value,
+        value=percent(one.prediction.probability) if value is None else value,
         alt=_alt(one),
         maximum=maximum,
     )
@@ -83,12 +84,12 @@ def input_facts(explanation: Scored, index: int) -> tuple[str, ...]:
     return (
         f"Score **{number(one.score, 2)}** · place **{explanation.rank(index):,}** of {len(explanation.labels):,}",
         f"Sees **{width} × {height}** pixels · map of **{columns} × {rows}** cells",
-        f"Most probable: **{plain(best.label)}**, {classes.percent(best.probability)}",
+        f"Most probable: **{plain(best.label)}**, {percent(best.probability)}",
     )
 
 
 def _alt(one: Map) -> str:
-    label, probability = one.prediction.label, classes.percent(one.prediction.probability)
+    label, probability = one.prediction.label, percent(one.prediction.probability)
     named = label if one.title == label else f"{label} ({one.title})"
     if not one.peak:
         return f"Nothing in the photo is evidence for {named}. Probability {probability}."

@@ -8,8 +8,8 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import FILLS, Fill, box_mask, cover, hottest
+from cam.pictures import percent
 from cam.ui import picture
-from cam.ui.classes import percent
 from cam.ui.cover_curves import show_curves
 from cam.ui.cover_looks import Look, fitted, look, random_probabilities
 from cam.ui.cover_result import show_before, show_best, show_probabilities

@@ -6,7 +6,7 @@ from statistics import fmean
 import streamlit as st
 
 from cam.explanation import Prediction
-from cam.ui.classes import percent
+from cam.pictures import percent
 from cam.ui.colors import FOR, NEUTRAL
 
 _BEFORE = "currentcolor"

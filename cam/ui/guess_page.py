@@ -9,8 +9,8 @@ from cam import cached, guess
 from cam.guess import Rectangle
 from cam.localize import Box
 from cam.models.registry import find_spec
+from cam.pictures import percent
 from cam.ui import link, networks, picture
-from cam.ui.classes import percent
 from cam.ui.draw import draw_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case

@@ -5,6 +5,7 @@ import streamlit as st
 from cam import cached, localize
 from cam.detail import FINER, cost
 from cam.explanation import Prediction, Scored
+from cam.pictures import percent
 from cam.render import COLORMAPS
 from cam.ui import classes, frame, link, networks, own_model, photos, picture
 from cam.ui.messages import plain
@@ -118,7 +119,7 @@ def show_heat(photo: cached.Photo, shown: cached.Shown, explanation: Scored, cho
         shown,
         heatmap,
         title=f"Evidence for {chosen.label}",
-        value=classes.percent(chosen.probability),
+        value=percent(chosen.probability),
         alt=_alt(explanation, chosen, len(found)),
         colormap=view.colormap,
         opacity=view.opacity,
@@ -130,7 +131,7 @@ def _alt(explanation: Scored, chosen: Prediction, boxes: int) -> str:
     """What the heat shows, in words: how probable the class is and where its strongest evidence lies."""
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
-        return f"Nothing in the photo is evidence for {chosen.label} ({classes.percent(chosen.probability)})."
+        return f"Nothing in the photo is evidence for {chosen.label} ({percent(chosen.probability)})."
     boxed = f" {boxes} {'box' if boxes == 1 else 'boxes'} drawn." if boxes else ""
     return (
         f"Heat over the photo: the strongest evidence for {chosen.label} is at the {localize.peak_place(cells)}.{boxed}"

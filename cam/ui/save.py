@@ -9,13 +9,12 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from cam import cached, loading, localize, render
+from cam import cached, loading
 from cam.explanation import Prediction, Scored
 from cam.images import open_image
 from cam.models.registry import ModelSpec
-from cam.ui.classes import percent
+from cam.pictures import Look, drawn, figure_file, percent
 
-_FIGURE_SIDE = 1200
 # What a file's name does not have on every system, and spaces.
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
 
@@ -27,6 +26,11 @@ class View:
     colormap: str
     opacity: int
     threshold: int | None
+
+    @property
+    def look(self) -> Look:
+        """The same in shares, 0 to 1."""
+        return Look(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
 
 
 def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
@@ -59,35 +63,16 @@ def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) ->
     row.download_button(label, make, name, mime, key=f"save_{label}", on_click="ignore")
 
 
-def _drawn(image, explanation: Scored, chosen: Prediction, view: View):
-    heatmap = explanation.heatmap(chosen.index, size=image.size)
-    picture = render.overlay(image, heatmap, colormap=view.colormap, opacity=view.opacity / 100)
-    if view.threshold is None:
-        return picture
-    return render.draw_boxes(picture, localize.boxes(heatmap, view.threshold / 100))
-
-
 def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
-    _drawn(open_image(photo.data, draft=False), explanation, chosen, view).save(buffer, "PNG", compress_level=3)
+    drawn(open_image(photo.data, draft=False), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
 def _figure(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
-    # matplotlib's drawing half takes a while to import, and only this needs it.
-    from cam.figure import figure, figure_bytes
-
+    title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
     image = open_image(photo.data)
-    image.thumbnail((_FIGURE_SIDE, _FIGURE_SIDE))
-    drawing = figure(
-        image,
-        _drawn(image, explanation, chosen, view),
-        maximum=float(explanation.heatmap(chosen.index, size=image.size).max()),
-        colormap=view.colormap,
-        title=f"Evidence for {chosen.label} ({percent(chosen.probability)})",
-        note=about,
-    )
-    return figure_bytes(drawing, format)
+    return figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 
 def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:

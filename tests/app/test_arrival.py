@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from app_page import LITE2, NAMES, engine, open_page, picture, works
 
-from cam.ui.classes import percent
+from cam.pictures import percent
 from cam.ui.samples import DEFAULT, list_samples
 
 

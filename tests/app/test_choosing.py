@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from app_page import DOG, LITE0, LITE2, NAMES, class_of, engine, heat_pixels, open_page, passes, picture, works
 
+from cam.pictures import percent
 from cam.render import heat_layer
-from cam.ui.classes import percent
 from cam.ui.samples import DEFAULT
 
 VIEW = {

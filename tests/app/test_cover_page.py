@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from cam import cached, loading
 from cam.faithfulness import FILLS, box_mask, cover, curve_area, deletion, hottest, insertion, random_heat, random_mask
 from cam.images import open_image, resized
-from cam.ui.classes import percent
+from cam.pictures import percent
 from cam.ui.cover_looks import DRAWS
 from cam.ui.samples import list_samples
 

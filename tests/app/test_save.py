@@ -10,8 +10,8 @@ from PIL import Image
 
 import cam
 from cam import cached
+from cam.pictures import percent
 from cam.ui import save
-from cam.ui.classes import percent
 from cam.ui.samples import DEFAULT, list_samples
 
 FILES = ["Overlay, PNG", "Figure, PNG", "Figure, PDF", "Map, CSV", "Map, NPY"]
