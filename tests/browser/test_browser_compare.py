@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from page_parts import choose_option, expect, pixels, steps, wait_for_heat, wait_until_idle
+from page_parts import choose_option, eventually, expect, pixels, steps, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +90,8 @@ def test_the_squashed_photo_is_a_square_beside_the_whole_one_and_equally_high(co
     assert heights[0] == pytest.approx(heights[1], rel=0.05)
     compare.locator(".st-key-as_given").get_by_text("Draw it as the network is given it").click()
     compare.wait_for_url("**as_given=false*")
-    wait_until_idle(compare)
+    # The address follows before the picture does.
+    eventually(compare, lambda: aspect(compare, "compare_1") > 2, True)
     assert aspect(compare, "compare_1") == pytest.approx(1024 / 439, rel=0.01)
 
 
