@@ -6,7 +6,7 @@ class CamError(Exception):
 
 
 class ImageError(CamError):
-    """A photo that cannot be opened or is outside the limits of `cam.images`."""
+    """A photo that cannot be opened or is outside the limits of `cam.image_limits`."""
 
 
 class ModelError(CamError):

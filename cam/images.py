@@ -1,27 +1,17 @@
 """Open a photo: path, bytes or file -> upright RGB, or the reason why not; fit it to a network."""
 
-import io
 import math
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pillow_heif
-from PIL import ExifTags, Image
+from PIL import Image
 
 from cam.errors import ImageError
-
-pillow_heif.register_heif_opener()
-
-# Pillow's names of the formats accepted; several of its other openers run external programs or are rarely fuzzed.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-FORMATS_TEXT = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
-MAX_BYTES = 50 * 2**20
-MAX_PIXELS = 40_000_000
-MIN_SIDE = 16
-# A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
-DRAFT_SIDE = 1200
+from cam.image_formats import decode
+from cam.image_limits import DAMAGED, MAX_BYTES
 
 # What makes a photo upright, for each EXIF orientation that is not upright already.
 _TURNS = {
@@ -34,7 +24,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-_TOO_MANY_PIXELS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+# Pixels that are converted at once, so that what lies between two pictures stays small.
+_BAND = 2**17
 
 
 def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> Image.Image:
@@ -51,19 +42,16 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
     """
-    image = _identify(io.BytesIO(_read(source)))
-    _check_size(*image.size)
-    # MPO is Pillow's name for a JPEG that holds a second picture, as some phones write.
-    if draft and image.format in ("JPEG", "MPO"):
-        # The mode is only a wish: a grey or CMYK JPEG keeps its own.
-        image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
+    data = _read(source)
+    image, orientation = decode(data, draft=draft)
     try:
-        image.load()
-        photo = _to_rgb(_upright(image))
-    # Each decoder fails in its own way on damaged data: OSError (JPEG, PNG), SyntaxError (AVIF), struct.error (EXIF)...
+        photo = _to_rgb(image)
+    # Such as a palette that is too short.
     except Exception as error:
-        raise ImageError("This photo is damaged or cut off and cannot be shown. Copy or download it again.") from error
-    # What stood beside the pixels, such as EXIF, is true of the file only.
+        raise ImageError(DAMAGED) from error
+    if orientation in _TURNS:
+        photo = photo.transpose(_TURNS[orientation])
+    # What stood beside the pixels is true of the file only.
     photo.info.clear()
     return photo
 
@@ -84,61 +72,48 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
     return data
 
 
-def _identify(file: io.BytesIO) -> Image.Image:
-    """Read the header only."""
-    try:
-        return Image.open(file, formats=FORMATS)
-    except _TOO_MANY_PIXELS as error:
-        raise ImageError(f"This photo has too many pixels: at most {_megapixels(MAX_PIXELS)} are accepted.") from error
-    # As when decoding: whatever a format's reader stumbles over.
-    except Exception as error:
-        raise ImageError(
-            f"This file is not a photo that can be opened, or it is cut off. Use {FORMATS_TEXT}."
-        ) from error
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"This photo is {width} x {height} pixels, {_megapixels(width * height)}; at most "
-            f"{_megapixels(MAX_PIXELS)} are accepted. Save it smaller and try again."
-        )
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(
-            f"This picture is {width} x {height} pixels; each side must have at least {MIN_SIDE}. Use a larger one."
-        )
-
-
-def _megapixels(pixels: int) -> str:
-    return f"{pixels / 1e6:.3g} megapixels"
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as EXIF says; the other EXIF values, which may be damaged, are not touched."""
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-    return image if turn is None else image.transpose(turn)
-
-
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        return _rescaled(np.asarray(image), 0, 65535)
+        return _in_bands(image, lambda band: _rescaled(np.asarray(band), 0, 65535))
     if image.mode in ("I", "F"):
-        values = np.asarray(image, np.float64)
-        finite = values[np.isfinite(values)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-        return _rescaled(np.clip(np.nan_to_num(values), low, high), low, high)
+        low, high = _finite_range(image)
+        return _in_bands(image, lambda band: _rescaled(np.asarray(band), low, high))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        return _in_bands(image, _on_white)
     return image.convert("RGB")
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    rows = max(1, _BAND // image.width)
+    return ((0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows))
+
+
+def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    photo = Image.new("RGB", image.size)
+    for box in _bands(image):
+        photo.paste(convert(image.crop(box)), box)
+    return photo
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _finite_range(image: Image.Image) -> tuple[float, float]:
+    """The lowest and the highest value that is a finite number; 0 and 0 if there is none."""
+    bands = (np.asarray(image.crop(box)) for box in _bands(image))
+    ranges = [(values.min(), values.max()) for band in bands if (values := band[np.isfinite(band)]).size]
+    return (float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))) if ranges else (0.0, 0.0)
 
 
 def _rescaled(values: np.ndarray, low: float, high: float) -> Image.Image:
     """Grey of any range -> RGB with `low` black and `high` white; all of one value is black."""
+    # Infinite values are the lightest and the darkest; no number counts as 0.
+    with np.errstate(invalid="ignore"):  # NaN of the signalling kind
+        values = np.clip(np.nan_to_num(values.astype(np.float64)), low, high)
     scale = 255.0 / (high - low) if high > low else 0.0
-    grey = np.rint((values.astype(np.float64) - low) * scale).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    return Image.fromarray(np.rint((values - low) * scale).astype(np.uint8)).convert("RGB")
 
 
 def whole_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]:

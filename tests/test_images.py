@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from photo_files import encoded
 from PIL import Image
 
 from cam.images import open_image, resized, whole_size
@@ -30,12 +31,6 @@ def quadrants() -> np.ndarray:
     pixels = np.empty((32, 64, 3), np.uint8)
     pixels[:16, :32], pixels[:16, 32:], pixels[16:, :32], pixels[16:, 32:] = RED, GREEN, BLUE, YELLOW
     return pixels
-
-
-def encoded(image: Image.Image, format: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 def assert_upright_quadrants(image: Image.Image, tolerance: int) -> None:

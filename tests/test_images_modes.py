@@ -4,15 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from photo_files import encoded
 from PIL import Image
 
 from cam.images import open_image
-
-
-def encoded(image: Image.Image, format: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 def first_pixels(data: bytes, count: int) -> list[tuple[int, int, int]]:

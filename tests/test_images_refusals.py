@@ -6,23 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
+from photo_files import FORMATS, encoded, noise
 from PIL import Image
 
-from cam import images
+from cam import image_limits
 from cam.errors import CamError, ImageError
 from cam.images import open_image
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-
-
-def encoded(image: Image.Image, format: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
-
-
-def noise() -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8))
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -68,7 +57,6 @@ def test_other_formats_are_refused_with_the_formats_to_use(format):
         open_image(encoded(noise(), format))
 
 
-@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning:PIL.TiffImagePlugin")
 @pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.75, 0.98])
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_cut_off_file_is_refused(format, share):
@@ -102,14 +90,14 @@ def test_a_file_over_50_megabytes_is_refused_and_one_of_50_is_read(tmp_path):
         open_image(bytes(50 * 2**20))
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("width", "height", "text"),
     [
         (8000, 6000, "8000 x 6000 pixels, 48 megapixels; at most 40 megapixels are accepted.*smaller"),
         (8001, 5000, "8001 x 5000 pixels, 40 megapixels; at most 40 megapixels"),
         (10000, 10000, "10000 x 10000 pixels, 100 megapixels; at most 40 megapixels"),
-        (20000, 20000, "too many pixels: at most 40 megapixels"),
+        (20000, 20000, "20000 x 20000 pixels, 400 megapixels; at most 40 megapixels"),
+        (100000, 60000, "100000 x 60000 pixels, 6,000 megapixels; at most 40 megapixels"),
     ],
 )
 def test_too_many_megapixels_are_refused_from_the_header(width, height, text):
@@ -117,17 +105,11 @@ def test_too_many_megapixels_are_refused_from_the_header(width, height, text):
         open_image(png_header(width, height))
 
 
-@pytest.mark.parametrize("size", [(10000, 10000), (20000, 20000)])
-def test_too_many_megapixels_are_refused_where_warnings_are_errors(size):
-    with pytest.raises(ImageError, match="at most 40 megapixels"):
-        open_image(png_header(*size))
-
-
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_limit_of_pixels_holds_for_every_format(format, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 56 * 40)
+    monkeypatch.setattr(image_limits, "MAX_PIXELS", 56 * 40)
     assert open_image(encoded(noise(), format)).size == (56, 40)
-    monkeypatch.setattr(images, "MAX_PIXELS", 56 * 40 - 1)
+    monkeypatch.setattr(image_limits, "MAX_PIXELS", 56 * 40 - 1)
     with pytest.raises(ImageError, match="56 x 40 pixels"):
         open_image(encoded(noise(), format))
 
@@ -156,14 +138,3 @@ def test_damaged_exif_beside_a_whole_picture_does_no_harm():
     entry = data.index(bytes.fromhex("011a0005")) if b"MM" in data[:40] else data.index(bytes.fromhex("1a010500"))
     data[entry + 2 : entry + 4] = b"\x00\x63"
     assert open_image(bytes(data)).size == (16, 32)
-
-
-def test_an_avif_with_any_bit_of_its_header_flipped_is_opened_or_refused():
-    data = encoded(noise(), "AVIF")
-    for place in range(0, 300, 3):
-        damaged = bytearray(data)
-        damaged[place] ^= 1
-        try:
-            assert open_image(bytes(damaged)).mode == "RGB"
-        except ImageError:
-            pass

@@ -13,7 +13,7 @@ from functools import cache
 from pyarrow import fs
 
 from cam.errors import CamError, ImageError
-from cam.images import MAX_BYTES
+from cam.image_limits import MAX_BYTES
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
@@ -48,7 +48,7 @@ def listed_paths(text: bytes) -> list[str]:
 
 
 def read_photo(path: str) -> bytes:
-    """The bytes of a file: all of them, or one more than `cam.images.MAX_BYTES` where there are more.
+    """The bytes of a file: all of them, or one more than `cam.image_limits.MAX_BYTES` where there are more.
 
     Raises:
         ImageError: it is not there, no file, or cannot be read.

@@ -64,7 +64,8 @@ class _RebuildTensor:
         return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-class _Unpickler(pickle.Unpickler):
+# The one in Python: the one in C makes room for 2**31 objects where one damaged bit says so.
+class _Unpickler(pickle._Unpickler):
     """Looks up the names in `allowed` only; refuses every other global, and persistent ids that are no storage."""
 
     def __init__(self, file: BinaryIO, allowed: dict[tuple[str, str], object]):

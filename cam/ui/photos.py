@@ -4,7 +4,7 @@ import streamlit as st
 
 from cam import cached
 from cam.errors import ImageError
-from cam.images import FORMATS_TEXT, MAX_BYTES
+from cam.image_limits import FORMATS_TEXT, MAX_BYTES
 from cam.ui.messages import report, show_reported
 from cam.ui.samples import list_samples, thumbnail
 

@@ -7,7 +7,7 @@ import pytest
 
 from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
 from cam.errors import ImageError
-from cam.images import MAX_BYTES
+from cam.image_limits import MAX_BYTES
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""The formats of photos: how each is told by its first bytes, and how it is decoded."""
+
+import contextlib
+import io
+import re
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from cam.errors import ImageError
+from cam.image_bare import bare_bmp, bare_gif, bare_jpeg, bare_png, bare_webp, whole
+from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_MANY_PIXELS, check_size
+from cam.image_process import decode_apart
+from cam.image_tiff import bare_tiff
+
+# A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
+DRAFT_SIDE = 1200
+# Each decoder keeps one processor busy and takes up to 0.6 GB for 40 megapixels.
+_turns = threading.BoundedSemaphore(2)
+
+
+class Format(NamedTuple):
+    """How the first bytes of a file look, and (data, draft) -> its picture in any mode and its EXIF orientation."""
+
+    start: re.Pattern[bytes]
+    decode: Callable[[bytes, bool], tuple[Image.Image, int]]
+
+
+def decode(data: bytes, *, draft: bool) -> tuple[Image.Image, int]:
+    """The first picture of a file in any mode of Pillow, and the EXIF orientation, 1 to 8, in which it is stored."""
+    for format in FORMATS:
+        if format.start.match(data):
+            return format.decode(data, draft)
+    raise ImageError(NOT_A_PHOTO)
+
+
+def _decode_here(bare: Callable, opener: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
+    with _turns, _refusing(NOT_A_PHOTO):
+        data, orientation = bare(data)
+        # The opener itself: Image.open would warn of what is refused below.
+        image = opener(io.BytesIO(data))
+        check_size(*image.size)
+        if draft and isinstance(image, JpegImageFile):
+            # The mode is only a wish: a grey or CMYK JPEG keeps its own.
+            image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
+        with _refusing(DAMAGED):
+            image.load()
+    return image, orientation
+
+
+def _decode_apart(bare: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
+    with _refusing(NOT_A_PHOTO):
+        data, orientation = bare(data)
+    image, found = decode_apart(data)
+    return image, found if orientation == 1 else orientation
+
+
+@contextlib.contextmanager
+def _refusing(sentence: str) -> Iterator[None]:
+    """Turn whatever a reader stumbles over into an ImageError.
+
+    A file can be wrong in many ways, and each reader fails in its own: OSError, SyntaxError, struct.error, EOFError...
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(TOO_MANY_PIXELS) from error
+    except Exception as error:
+        raise ImageError(sentence) from error
+
+
+FORMATS = (
+    Format(re.compile(rb"\xff\xd8\xff"), partial(_decode_here, bare_jpeg, JpegImageFile)),
+    Format(re.compile(rb"\x89PNG\r\n\x1a\n"), partial(_decode_here, bare_png, PngImageFile)),
+    Format(re.compile(rb"RIFF....WEBP", re.DOTALL), partial(_decode_here, bare_webp, WebPImageFile)),
+    Format(re.compile(rb"GIF8[79]a"), partial(_decode_here, bare_gif, GifImageFile)),
+    Format(re.compile(rb"BM"), partial(_decode_here, bare_bmp, BmpImageFile)),
+    Format(re.compile(rb"II[*+]\0|MM\0[*+]"), partial(_decode_apart, bare_tiff)),
+    # AVIF and HEIC, and also videos, which the decoder tells apart.
+    Format(re.compile(rb"....ftyp", re.DOTALL), partial(_decode_apart, whole)),
+)
