@@ -1,7 +1,9 @@
 """The one thread that loads networks, when one that failed is tried again, and downloads of weights."""
 
+import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import streamlit as st
@@ -104,7 +106,7 @@ def test_weights_that_did_not_work_are_tried_again_when_they_were_replaced(loads
 
 def test_a_network_that_was_never_asked_for_or_still_loads_is_not_broken(server):
     assert not loading.is_broken("resnet50")
-    loading._models["resnet50"] = (None, Future())
+    loading._models["resnet50"] = ((), Future())
     assert not loading.is_broken("resnet50")
 
 
@@ -180,3 +182,101 @@ def test_the_caches_are_emptied_when_nothing_new_comes(server, monkeypatch):
     monkeypatch.setattr(st.cache_resource, "clear", cleared.set)
     cached._forget_later()
     assert cleared.wait(30)
+
+
+@pytest.fixture
+def row(loads, monkeypatch, tmp_path):
+    """The row, as the loaded network would have it, of a network of one's own; a load gives a stand-in."""
+    (tmp_path / "cats.keras").write_bytes(b"weights")
+    (tmp_path / "cats.json").write_text("{}")
+    monkeypatch.setenv("CAM_MODELS", str(tmp_path))
+    monkeypatch.setattr(loading, "_corrected", {})
+    known = {"labels": ("a", "b"), "preprocessing": "0..1", "size": 32, "whole_size": 32, "stride": 8}
+    return replace(find_spec("own/cats"), guessed=("labels",), **known)
+
+
+class StandIn:
+    """A network that is loaded, as `_load` uses it."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def corrected(self, spec):
+        return StandIn(spec)
+
+
+def test_a_correction_has_a_name_of_its_own_by_what_it_says(row):
+    one, same, other = (loading.correct(row, labels=labels) for labels in (("x", "y"), ("x", "y"), ("y", "x")))
+    assert one == same and one.name.startswith("own/cats@") and other.name != one.name
+    assert one == replace(row, name=one.name, labels=("x", "y"))
+
+
+def test_a_correction_of_a_correction_is_one_of_the_network_itself(row):
+    first = loading.correct(row, labels=("x", "y"), guessed=())
+    second = loading.correct(first, size=64)
+    assert second == loading.correct(replace(row, guessed=()), labels=("x", "y"), size=64)
+    assert second.name.count("@") == 1
+    assert loading.correct(second, size=32).name == first.name
+
+
+def test_the_name_without_a_correction_is_that_of_the_registry(row):
+    assert loading.base_name(loading.correct(row, size=64).name) == loading.base_name("own/cats") == "own/cats"
+    assert loading.base_name("resnet50") == "resnet50"
+
+
+def test_a_row_is_found_corrected_or_as_the_registry_has_it(row):
+    corrected = loading.correct(row, size=64)
+    assert loading.find_row(corrected.name) is corrected
+    assert loading.find_row("own/cats") == find_spec("own/cats")
+    assert loading.find_row("own/cats@forgotten") == find_spec("own/cats")
+    with pytest.raises(ModelError, match="There is no network 'own/dogs'"):
+        loading.find_row("own/dogs@0123456789ab")
+
+
+def test_only_so_many_corrections_are_known_and_one_that_was_forgotten_can_be_made_known_again(row, monkeypatch):
+    monkeypatch.setattr(loading, "_MOST_CORRECTED", 2)
+    monkeypatch.setattr("cam.engine.load_model", lambda name: StandIn(find_spec(name)))
+    first, second = (loading.correct(row, size=size) for size in (64, 96))
+    assert loading.request_model(first.name).result(30).spec is first
+    assert loading.register(first) is first
+    loading.correct(row, size=128)
+    assert loading.find_row(second.name) == find_spec("own/cats") and loading.find_row(first.name) is first
+    loading.correct(row, size=160)
+    assert first.name not in loading._models and loading.find_row(first.name) == find_spec("own/cats")
+    loading.register(first)
+    assert loading.request_model(first.name).result(30).spec is first
+
+
+def test_a_correction_is_made_of_the_network_that_is_loaded_already(row, monkeypatch):
+    loaded = []
+    monkeypatch.setattr("cam.engine.load_model", lambda name: loaded.append(name) or StandIn(find_spec(name)))
+    plain = loading.request_model("own/cats").result(30)
+    corrected = loading.correct(row, labels=("x", "y"))
+    assert loading.request_model(corrected.name).result(30).spec is corrected
+    assert loading.request_model("own/cats").result(30) is plain and plain.spec.labels is None
+    assert loaded == ["own/cats"]
+
+
+def test_a_correction_of_a_network_that_cannot_be_loaded_fails_as_it_does(row, monkeypatch):
+    def refuse(name):
+        raise ModelError("cats.keras cannot be opened.")
+
+    monkeypatch.setattr("cam.engine.load_model", refuse)
+    corrected = loading.correct(row, labels=("x", "y"))
+    with pytest.raises(ModelError, match="cats.keras cannot be opened"):
+        loading.loaded_model(corrected.name)
+
+
+@pytest.mark.parametrize("mended", ["cats.keras", "cats.json"])
+def test_a_network_that_failed_is_tried_again_when_the_file_or_the_one_beside_it_is_mended(
+    row, monkeypatch, tmp_path, mended
+):
+    tried = []
+    monkeypatch.setattr("cam.engine.load_model", lambda name: tried.append(name) or 1 / 0)
+    for _ in range(2):
+        assert isinstance(loading.request_model("own/cats").exception(30), ZeroDivisionError)
+    assert tried == ["own/cats"]
+    stat = (tmp_path / mended).stat()
+    os.utime(tmp_path / mended, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+    assert isinstance(loading.request_model("own/cats").exception(30), ZeroDivisionError)
+    assert len(tried) == 2

@@ -42,8 +42,12 @@ def show_classes(scene: Scene, controls: DeltaGenerator) -> None:
 def _class_map(scene: Scene, index: int) -> Map:
     label = scene.explanation.labels.names[index]
     drawn = map_of(label, scene.explanation, index, scene.shown)
-    strongest = f"strongest place **{number(drawn.peak, 1)}**" if drawn.peak else "no evidence"
-    return replace(drawn, facts=(f"Score **{number(drawn.prediction.score, 2)}** · {strongest}",))
+    facts = [f"Score **{number(drawn.prediction.score, 2)}**"]
+    if not drawn.peak:
+        facts.append("no evidence")
+    elif scene.explanation.exact:
+        facts.append(f"strongest place **{number(drawn.peak, 1)}**")
+    return replace(drawn, facts=(" · ".join(facts),))
 
 
 def show_difference(scene: Scene, controls: DeltaGenerator) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,7 +12,6 @@ from cam import cached, loading
 from cam.errors import ModelError
 from cam.explanation import Scored
 from cam.methods import METHODS, Method
-from cam.pictures import percent
 from cam.ui import picture
 from cam.ui.compare_pictures import map_of, show_map
 from cam.ui.frame import Scene
@@ -51,11 +51,11 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
-    first, places = None, st.columns(len(chosen), gap="medium")
-    begun: list[tuple[DeltaGenerator, Scored]] = []
-    for column, method in zip(places, chosen, strict=True):
+    first: Scored | None = None
+    begun: list[Callable[[], None]] = []
+    for column, method in zip(st.columns(len(chosen), gap="medium"), chosen, strict=True):
         with column:
-            made = _show_method(scene, method, layer, first, lambda made: begun.append((st.empty(), made)))
+            made = _show_method(scene, method, layer, first, begun.append)
         first = first or made
     st.markdown(
         "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
@@ -64,8 +64,8 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     )
     st.session_state.pop("methods_wanted", None)
     # Last, so that all the rest is on the page while one map is being made.
-    for place, made in begun:
-        _make(scene, made, place)
+    for make in begun:
+        make()
 
 
 def _choose_methods(*, exact: bool) -> list[Method]:
@@ -104,11 +104,11 @@ def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | No
 
 
 def _show_method(
-    scene: Scene, method: Method, layer: str | None, first: Scored | None, begin: Callable[[Scored], None]
+    scene: Scene, method: Method, layer: str | None, first: Scored | None, begin: Callable[[Callable], None]
 ) -> Scored | None:
     """One map, or the button that begins it; returns what its map can be asked of, where it is shown.
 
-    `begin` is told of the one that was asked for and that takes many passes, where its progress will be shown.
+    A map that takes many passes and was asked for is given to `begin`, as a function that makes it.
     """
     index = scene.chosen.index
     subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
@@ -118,12 +118,15 @@ def _show_method(
             drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
             show_map(scene, drawn, key=f"method_{method.name}", value="")
             return made
-        if st.session_state.get("methods_wanted") == subject:
-            begin(made)
+        refused, reason = st.session_state.get("methods_refused", (None, ""))
+        if refused == subject:
+            _refuse(scene, method, reason)
+        elif st.session_state.get("methods_wanted") == subject:
+            begin(partial(_make, made, subject, _announce(scene, made)))
         else:
             _offer(scene, method, made.passes, subject)
     except ModelError as error:
-        _refuse(scene, method, error)
+        _refuse(scene, method, str(error))
     return None
 
 
@@ -134,29 +137,32 @@ def _attributed(scene: Scene, method: Method, layer: str | None) -> Scored:
     return cached.attributed(scene.photo, scene.spec.name, method.name, layer)
 
 
-def _refuse(scene: Scene, method: Method, error: ModelError) -> None:
+def _refuse(scene: Scene, method: Method, reason: str) -> None:
     """Why there is no map by a method, in its place."""
     picture.show_waiting(scene.photo, scene.shown, title=method.title, text="No map", key=method.name)
-    show_warning(str(error))
+    show_warning(reason)
 
 
-def _make(scene: Scene, made: Scored, place: DeltaGenerator) -> None:
-    """A map that takes many passes, with its progress; then the page is drawn anew, with it."""
+def _announce(scene: Scene, made: Scored) -> DeltaGenerator:
+    """What stands in the place of a map while it is made; returns the bar of its progress."""
     method = made.method
-    with place.container():
-        picture.show_waiting(scene.photo, scene.shown, title=method.title, text="Working …", key=method.name)
-        bar = st.progress(0.0, f"0 of {made.passes:,} passes")
-        # Any click draws the page anew, which ends this run; the button is there to be found.
-        st.button("Stop", key=f"stop_{method.name}", icon=":material/stop:")
+    picture.show_waiting(scene.photo, scene.shown, title=method.title, text="Working …", key=method.name)
+    bar = st.progress(0.0, f"0 of {made.passes:,} passes")
+    # Any click draws the page anew, which ends this run; the button is there to be found.
+    st.button("Stop", key=f"stop_{method.name}", icon=":material/stop:")
+    return bar
+
+
+def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
+    """Make a map that takes many passes, and draw the page anew, with it or with the reason why there is none."""
+
+    def report(done: int, total: int) -> None:
+        bar.progress(done / total, f"{done:,} of {total:,} passes")
+
     try:
-        made.class_map(
-            scene.chosen.index,
-            report=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} passes"),
-        )
+        made.class_map(subject.index, report=report)
     except ModelError as error:
-        with place.container():
-            _refuse(scene, method, error)
-        return
+        st.session_state.methods_refused = (subject, str(error))
     st.rerun()
 
 
@@ -185,4 +191,4 @@ def _agreement(made: Scored, first: Scored, index: int) -> str:
     one, other = (np.clip(found.heatmap(index, size=size), 0, None).ravel() for found in (made, first))
     if not (np.ptp(one) and np.ptp(other)):
         return "one of the maps is empty"
-    return f"Like {first.method.title}: **{percent(max(0.0, float(np.corrcoef(one, other)[0, 1])))}**"
+    return f"Like {first.method.title}: **{max(0.0, float(np.corrcoef(one, other)[0, 1])):.0%}**".replace("%", " %")

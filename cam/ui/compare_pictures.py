@@ -72,6 +72,7 @@ def show_map(scene: Scene, one: Map, *, key: str, value: str | None = None, maxi
         value=percent(one.prediction.probability) if value is None else value,
         alt=_alt(one),
         maximum=maximum,
+        exact=one.explanation.exact,
     )
     st.markdown("  \n".join(one.facts))
 
@@ -94,7 +95,8 @@ def _alt(one: Map) -> str:
     if not one.peak:
         return f"Nothing in the photo is evidence for {named}. Probability {probability}."
     place = peak_place(one.explanation.class_map(one.prediction.index))
+    strength = f", {one.peak:.1f} in units of the score" if one.explanation.exact else ""
     return (
-        f"Heat over the photo: the strongest evidence for {named} is at the {place}, {one.peak:.1f} in units of the "
-        f"score. Probability {probability}."
+        f"Heat over the photo: the strongest evidence for {named} is at the {place}{strength}. "
+        f"Probability {probability}."
     )

@@ -109,6 +109,7 @@ def _show_region(scene: Scene, choice: Choice) -> np.ndarray | None:
         heatmap,
         title=f"Evidence for {label}",
         alt=f"Heat over the photo: the evidence for {label}.",
+        exact=scene.explanation.exact,
     )
     if heatmap.max() <= 0:
         st.markdown(f"No region is evidence for {plain(label)}; the hottest is only the least against it.")

@@ -121,6 +121,7 @@ def _show_map(scene: Scene, made: Guess | None) -> None:
         value=percent(chosen.probability),
         alt=alt,
         boxes=[_pixels(made.box, size)],
+        exact=scene.explanation.exact,
     )
 
 

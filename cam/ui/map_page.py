@@ -124,6 +124,7 @@ def show_heat(photo: cached.Photo, shown: cached.Shown, explanation: Scored, cho
         colormap=view.colormap,
         opacity=view.opacity,
         boxes=found,
+        exact=explanation.exact,
     )
 
 

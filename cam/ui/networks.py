@@ -12,7 +12,10 @@ from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.ui import own_model
 from cam.ui.messages import plain, report, show_error, show_warning
 
-_WITHOUT_EXACT = "{} has no exact class activation map, because its head is not linear, and this page takes one apart."
+_WITHOUT_EXACT = (
+    "{} has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
+    "Compare, Cover it up and Guess first can show it."
+)
 
 
 def choose_network() -> ModelSpec:
@@ -71,7 +74,7 @@ def explain(
         try:
             explanation = cached.explained(photo, candidate.name, fit, detail=detail)
             if exact and not explanation.exact:
-                raise ModelError(f"{_WITHOUT_EXACT.format(candidate.title)} The other pages can show it.")
+                raise ModelError(f"{_WITHOUT_EXACT.format(candidate.title)}")
         except ModelError as error:
             problems.append(str(error))
             continue

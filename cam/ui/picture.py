@@ -47,6 +47,7 @@ def show_heat(
     opacity: int = 60,
     boxes: Sequence[Box] = (),
     maximum: float | None = None,
+    exact: bool = True,
 ) -> None:
     """The evidence for a class over the photo.
 
@@ -62,6 +63,7 @@ def show_heat(
         opacity: in percent.
         boxes: in the heatmap's pixels.
         maximum: upper end of the scale, for several pictures on one scale; the heatmap's own where there is none.
+        exact: whether the heatmap is in units of the score; the numbers of others mean nothing and are not shown.
     """
     height, width = heatmap.shape
     top = max(0.0, float(heatmap.max()) if maximum is None else maximum)
@@ -74,7 +76,7 @@ def show_heat(
         value=value,
         alt=alt,
         opacity=opacity,
-        bar=_bar(palette(colormap), "no evidence", f"most evidence ({top:.1f})" if top else "none here", 0.0, top),
+        bar=_bar(palette(colormap), "no evidence", _most(top, exact), 0.0, top, exact=exact),
         boxes=[[b.left / width, b.top / height, b.right / width, b.bottom / height] for b in boxes],
     )
 
@@ -144,12 +146,19 @@ def show_layer(
     )
 
 
-def _bar(colors: np.ndarray, low: str, high: str, start: float, end: float) -> dict[str, object]:
+def _most(top: float, exact: bool) -> str:
+    if not top:
+        return "none here"
+    return f"most evidence ({top:.1f})" if exact else "most evidence"
+
+
+def _bar(colors: np.ndarray, low: str, high: str, start: float, end: float, *, exact: bool = True) -> dict[str, object]:
+    scale = f", from {start:.1f} to {end:.1f} in units of the score" if exact else ""
     return {
         "colors": [f"rgb({r} {g} {b})" for r, g, b in colors[:: 256 // _BAR_STEPS].tolist()],
         "low": low,
         "high": high,
-        "alt": f"Colour scale of the evidence, from {start:.1f} to {end:.1f} in units of the score",
+        "alt": f"Colour scale of the evidence{scale}",
     }
 
 

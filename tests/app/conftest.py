@@ -22,3 +22,16 @@ def server(monkeypatch, tmp_path):
 def fresh():
     """A server that has explained no photo yet."""
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def own(monkeypatch, tmp_path, server):
+    """An empty folder of one's own models; what the server knows of them is forgotten in the end."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("CAM_MODELS", str(folder))
+    monkeypatch.setattr(loading, "_corrected", {})
+    yield folder
+    for name in [name for name in loading._models if name.startswith("own/")]:
+        del loading._models[name]
+    st.cache_resource.clear()

@@ -6,6 +6,7 @@ every page is a session of its own on the server nevertheless. A test of two vis
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from page_server import Server, running_server
@@ -37,9 +38,15 @@ def browser() -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def server(browser, tmp_path_factory) -> Iterator[Server]:
+def own_models(tmp_path_factory) -> Path:
+    """The server's folder of one's own networks; empty, but for what a test puts there and takes away again."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def server(browser, own_models, tmp_path_factory) -> Iterator[Server]:
     """The app that all tests share."""
-    with running_server(tmp_path_factory.mktemp("server")) as server:
+    with running_server(tmp_path_factory.mktemp("server"), CAM_MODELS=str(own_models)) as server:
         yield server
 
 
