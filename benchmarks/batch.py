@@ -1,5 +1,8 @@
 """Photos per second and memory of `python -m cam batch`, beside the bare network on the same batches.
 
+The bare network is run as `Model.explain` runs it, one pass at a time on all cores ("bare"), and as `batch` does,
+several at a time on one core each ("bare, shared").
+
 Run: .venv/bin/python -m benchmarks.batch [--photos 100 1000] [--rounds 3] [--model efficientnet-lite2]
 
 Each measurement is a process of its own; bare network and batch take turns, so that what else the machine does falls on
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,7 @@ from cam.batch.plan import Plan, Settings
 from cam.batch.reading import load_photo
 from cam.batch.run import run
 from cam.batch.sources import find_photos
+from cam.commands.network import loaded_network
 from cam.grouping import batches
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
@@ -42,8 +47,8 @@ def timed(work) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "processor": time.process_time() - busy}
 
 
-def bare(model, plan: Plan) -> dict[str, float]:
-    """The network alone on the batches that a run makes of up to four parts, from memory."""
+def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
+    """The network alone on the batches that a run makes of up to four parts, from memory, by some threads."""
     prepared = []
     for number in list(plan.parts)[:4]:
         photos = [load_photo(row, path, model.input_size) for row, path in plan.part(number)]
@@ -52,7 +57,9 @@ def bare(model, plan: Plan) -> dict[str, float]:
             prepared.append(np.stack(inputs))
     network = model._network
     network.maps_and_scores(prepared[0])
-    return timed(lambda: [network.maps_and_scores(batch) for batch in prepared]) | {"photos": sum(map(len, prepared))}
+    with ThreadPoolExecutor(threads) as pool:
+        found = timed(lambda: list(pool.map(network.maps_and_scores, prepared)))
+    return found | {"photos": sum(map(len, prepared))}
 
 
 def whole(model, plan: Plan, folder: Path) -> dict[str, float]:
@@ -61,13 +68,18 @@ def whole(model, plan: Plan, folder: Path) -> dict[str, float]:
     return timed(lambda: run(plan, lambda: model, folder)) | {"photos": len(plan.photos)}
 
 
+_WORK = {
+    "bare": lambda model, plan, folder: bare(model, plan),
+    "bare, shared": lambda model, plan, folder: bare(model, plan, os.cpu_count()),
+    "batch": whole,
+}
+
+
 def measure(what: str, photos: str, name: str) -> None:
     """Measure in this process and print it as JSON."""
-    import cam
-
-    plan, model = Plan(find_photos([photos]), Settings(name)), cam.load_model(name)
+    plan, model = Plan(find_photos([photos]), Settings(name)), loaded_network(name, many=what != "bare")
     with tempfile.TemporaryDirectory() as folder:
-        found = bare(model, plan) if what == "bare" else whole(model, plan, Path(folder) / "out")
+        found = _WORK[what](model, plan, Path(folder) / "out")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(found | {"peak": peak}))
 
@@ -82,19 +94,17 @@ def compare(count: int, rounds: int, name: str) -> None:
     """Print the best round of both for so many photos."""
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder), count)
-        found = {"bare": [], "batch": []}
+        found = {what: [] for what in _WORK}
         for _ in range(rounds):
             for what, results in found.items():
                 results.append(measured(what, Path(folder), name))
     best = {what: min(results, key=lambda one: one["seconds"] / one["photos"]) for what, results in found.items()}
-    rates = {what: one["photos"] / one["seconds"] for what, one in best.items()}
-    busy = {what: 1000 * one["processor"] / one["photos"] for what, one in best.items()}
-    print(
-        f"{count} photos: bare network {rates['bare']:.1f}/s ({busy['bare']:.1f} ms of processor a photo), "
-        f"batch {rates['batch']:.1f}/s ({busy['batch']:.1f} ms), {100 * rates['batch'] / rates['bare']:.0f} %; "
-        f"peak memory {best['batch']['peak']:.0f} MB",
-        flush=True,
-    )
+    print(f"{count} photos, {name}")
+    for what, one in best.items():
+        rate, busy = one["photos"] / one["seconds"], 1000 * one["processor"] / one["photos"]
+        share = rate * best["bare"]["seconds"] / best["bare"]["photos"]
+        cost = f"{busy:5.1f} ms of processor a photo, {one['peak']:.0f} MB at most"
+        print(f"  {what:14}{rate:6.1f}/s{100 * share:6.0f} %  {cost}", flush=True)
 
 
 def main() -> None:
@@ -102,7 +112,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="efficientnet-lite2")
-    parser.add_argument("--measure", choices=["bare", "batch"], help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=list(_WORK), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:

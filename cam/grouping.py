@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
-# More a pass are no faster on a processor: their activations leave its caches.
-MOST = 8
+# More a pass are slower on a processor: their activations leave its caches.
+MOST = 4
 T = TypeVar("T")
 
 

@@ -1,13 +1,14 @@
 """The work itself: parts of a list of photos in, tables out. Reading, the network and the rest overlap.
 
-Threads read the photos of the next part. The caller's thread runs the network on those of this one, the ones that it
-sees at one size together. Other threads enlarge the heat, find its boxes and save the pictures.
+Some threads read the photos of the next part. Some run the network on those of this one, the ones that it sees at one
+size together. Some enlarge the heat, find its boxes and save the pictures.
 
 The batches depend on nothing but the photos of a part, so a run that is gone on with, or that several machines share,
 gives the same numbers.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,10 +33,17 @@ _THREADS = max(2, min(8, os.cpu_count() or 2))
 
 
 class _Open(NamedTuple):
-    """A part whose photos have all been through the network: its rows, made or being made, by their numbers."""
+    """A part whose photos are all on their way through the network.
+
+    Attributes:
+        number: of the part.
+        failed: the rows of photos that could not be read, by the rows' numbers.
+        explained: of each batch, when the network is done: its rows being made, by their numbers.
+    """
 
     number: int
-    rows: dict[int, dict[str, object] | Future]
+    failed: dict[int, dict[str, object]]
+    explained: list[Future[dict[int, Future]]]
 
 
 def explained_parts(
@@ -56,16 +64,24 @@ def explained_parts(
         settings: how.
         write: called by other threads with the name and the content of each picture that is to be saved; what it raises
             ends the work.
-        report: called with how many more photos the network is done with, or could not be read.
+        report: called, by one thread at a time, with how many more photos the network is done with, or could not be
+            read.
     """
-    with _pool("read") as readers, _pool("finish") as finishers:
+    lock = threading.Lock()
+
+    def count(more: int) -> None:
+        with lock:
+            report(more)
+
+    with _pool("read") as readers, _pool("finish") as finishers, _pool("explain") as explainers:
         finish = partial(finishers.submit, finished_row, save=settings.save, write=write)
+        explain = partial(explainers.submit, _explained, model, top=settings.top, finish=finish, report=count)
         before: _Open | None = None
         for number, reading in _ahead(readers, parts, partial(model.input_size, fit=settings.fit)):
-            rows = _explained(model, (future.result() for future in reading), settings.top, finish, report)
+            begun = _begun(number, (future.result() for future in reading), explain, count)
             if before is not None:
                 yield _closed(before)
-            before = _Open(number, rows)
+            before = begun
         if before is not None:
             yield _closed(before)
 
@@ -92,35 +108,43 @@ def _ahead(readers: ThreadPoolExecutor, parts: Iterable[Part], input_size) -> It
         yield before
 
 
-def _explained(
-    model: "Model",
+def _begun(
+    number: int,
     photos: Iterable[Loaded | Unreadable],
-    top: int,
-    finish: Callable[..., Future],
+    explain: Callable[[list[Loaded]], Future],
     report: Callable[[int], None],
-) -> dict[int, dict[str, object] | Future]:
-    """The rows of a part by their numbers, those of photos that could be read still being made."""
-    rows: dict[int, dict[str, object] | Future] = {}
+) -> _Open:
+    """A part with all its batches handed to the network, each as soon as its photos are read."""
+    failed = {}
 
     def readable() -> Iterator[Loaded]:
         for photo in photos:
             if isinstance(photo, Loaded):
                 yield photo
                 continue
-            rows[photo.number] = failed_row(photo.path, photo.error, photo.seconds)
+            failed[photo.number] = failed_row(photo.path, photo.error, photo.seconds)
             report(1)
 
-    for batch in batches(readable(), lambda photo: photo.pixels.size):
-        start = time.perf_counter()
-        explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
-        heats = [heat_of(explanation, top) for explanation in explanations]
-        seconds = (time.perf_counter() - start) / len(batch)
-        for photo, heat in zip(batch, heats, strict=True):
-            rows[photo.number] = finish(photo, heat, seconds)
-        report(len(batch))
+    explained = [explain(batch) for batch in batches(readable(), lambda photo: photo.pixels.size)]
+    return _Open(number, failed, explained)
+
+
+def _explained(
+    model: "Model", batch: list[Loaded], *, top: int, finish: Callable[..., Future], report: Callable[[int], None]
+) -> dict[int, Future]:
+    """Run the network on photos of one size; their rows being made, by their numbers."""
+    start = time.perf_counter()
+    explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
+    heats = [heat_of(explanation, top) for explanation in explanations]
+    seconds = (time.perf_counter() - start) / len(batch)
+    rows = {photo.number: finish(photo, heat, seconds) for photo, heat in zip(batch, heats, strict=True)}
+    report(len(batch))
     return rows
 
 
 def _closed(part: _Open) -> tuple[int, pa.Table]:
-    rows = [part.rows[number] for number in sorted(part.rows)]
-    return part.number, table_of([row.result() if isinstance(row, Future) else row for row in rows])
+    """The number of a part and its table, waited for."""
+    rows = dict(part.failed)
+    for batch in part.explained:
+        rows |= {number: row.result() for number, row in batch.result().items()}
+    return part.number, table_of([rows[number] for number in sorted(rows)])

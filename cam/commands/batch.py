@@ -86,7 +86,7 @@ def batch(
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     try:
         with progress("photos") as report:
-            summary = run(plan, lambda: loaded_network(model), Path(output), resume=resume, report=report)
+            summary = run(plan, lambda: loaded_network(model, many=True), Path(output), resume=resume, report=report)
     except KeyboardInterrupt:
         click.echo("Interrupted. What is finished is kept: go on by the same command with --resume.", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None

@@ -18,8 +18,9 @@ from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_
 from cam.models.probe import Probe, Tap
 
 _USUAL_STRIDE = 32
-# A pass uses all cores, so more at a time would only wait for each other and hold more memory.
-_SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
+# A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
+_CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
+_SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
 
 
 class Network:
