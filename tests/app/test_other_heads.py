@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from app_page import heat_pixels, open_page, picture, run_with_open, works
+from compare_parts import open_compare, titles
 from own_networks import save_flat
 from streamlit.testing.v1 import AppTest
 
@@ -68,6 +69,19 @@ def test_a_page_that_takes_the_exact_map_apart_says_why_it_shows_another_network
     ]
     assert "Egyptian cat" in words(at)
     assert at.selectbox(key="network").value == flat
+
+
+def test_the_methods_that_are_offered_leave_out_cam(flat):
+    at = open_compare(network=flat, compare="Methods")
+    assert not at.exception
+    assert titles(at) == ["Grad-CAM", "Grad-CAM++", "Eigen-CAM", "LayerCAM"]
+    assert "CAM" not in at.multiselect[0].options
+
+
+def test_the_difference_of_two_classes_needs_a_linear_head(flat):
+    at = open_compare(network=flat, compare="Difference")
+    assert not at.exception
+    assert "exact only where the head is linear" in at.info[0].value
 
 
 def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_again(flat, explanation):

@@ -190,6 +190,15 @@ def test_a_class_that_the_other_network_does_not_know_gives_way_to_its_best(own)
     assert picture(at, "heat")["title"] == "Evidence for Egyptian cat" and at.session_state.chosen is None
 
 
+def test_a_class_stays_chosen_by_its_name_where_the_other_network_knows_it(own):
+    save_gap(own, "gap", labels=["red", "tabby", "blue"])
+    at = open_page(network=LITE2, **{"class": "tabby"})
+    at.selectbox(key="network").set_value("own/gap").run()
+    assert at.radio(key="row").value == 1 and picture(at, "heat")["title"] == "Evidence for tabby"
+    at.selectbox(key="network").set_value(LITE2).run()
+    assert works(at) and picture(at, "heat")["title"] == "Evidence for tabby"
+
+
 def test_a_link_with_a_class_that_the_network_does_not_have_is_said(gap):
     at = open_page(network=gap, **{"class": "unicorn"})
     assert works(at) and len(at.error) == 1 and "unicorn" in at.error[0].value
@@ -215,6 +224,12 @@ def test_a_network_whose_file_is_taken_away_is_said_and_another_one_is_shown(gap
     ]
     assert at.selectbox(key="network").value == LITE2
     assert not at.run().error and not at.exception
+
+
+def test_a_folder_that_is_none_is_said_and_the_page_opens(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("CAM_MODELS", str(tmp_path / "nothing"))
+    at = open_page()
+    assert works(at) and "CAM_MODELS must name a folder" in at.warning[0].value
 
 
 def test_a_folder_that_is_taken_away_leaves_the_other_networks(gap, own):
