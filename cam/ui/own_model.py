@@ -34,29 +34,7 @@ def correct(spec: ModelSpec) -> None:
             "If heat and classes look wrong, the network may be given other numbers than those that it was trained on. "
             "What you change here is for you alone; save the file to keep it for everybody."
         )
-        with st.form("own_model", border=False):
-            names, numbers = st.columns([2, 1], gap="medium")
-            labels = names.text_area(
-                f"Classes, one a line, in the order of the network's {len(spec.labels)} outputs",
-                "\n".join(spec.labels),
-                height=180,
-                key=f"own_labels_{spec.name}",
-            )
-            preprocessing = numbers.selectbox(
-                "The network was trained on pixels as",
-                list(PREPROCESSINGS),
-                list(PREPROCESSINGS).index(spec.preprocessing),
-                format_func=lambda name: PREPROCESSINGS[name].title,
-                key=f"own_preprocessing_{spec.name}",
-            )
-            size = numbers.number_input(
-                "Side of its square input, in pixels",
-                min(SIZES[0], spec.size),
-                max(SIZES[1], spec.size),
-                spec.size,
-                key=f"own_size_{spec.name}",
-            )
-            used = st.form_submit_button("Use these", type="primary")
+        answers = _form(spec)
         # A size beyond what such a file may say is the model's own, and need not be said.
         size_to_save = spec.size if SIZES[0] <= spec.size <= SIZES[1] else None
         sidecar = Sidecar(spec.title, tuple(spec.labels), spec.preprocessing, size_to_save)
@@ -69,8 +47,36 @@ def correct(spec: ModelSpec) -> None:
             help="Put it beside the model, and nothing has to be guessed any more.",
             on_click="ignore",
         )
-    if used:
-        _use(spec, tuple(filter(None, map(str.strip, labels.splitlines()))), preprocessing, int(size))
+    if answers is not None:
+        _use(spec, *answers)
+
+
+def _form(spec: ModelSpec) -> tuple[tuple[str, ...], str, int] | None:
+    """The form; its labels, preprocessing and size where it was sent, else None."""
+    with st.form("own_model", border=False):
+        names, numbers = st.columns([2, 1], gap="medium")
+        labels = names.text_area(
+            f"Classes, one a line, in the order of the network's {len(spec.labels)} outputs",
+            "\n".join(spec.labels),
+            height=180,
+            key=f"own_labels_{spec.name}",
+        )
+        preprocessing = numbers.selectbox(
+            "The network was trained on pixels as",
+            list(PREPROCESSINGS),
+            list(PREPROCESSINGS).index(spec.preprocessing),
+            format_func=lambda name: PREPROCESSINGS[name].title,
+            key=f"own_preprocessing_{spec.name}",
+        )
+        size = numbers.number_input(
+            "Side of its square input, in pixels",
+            min(SIZES[0], spec.size),
+            max(SIZES[1], spec.size),
+            spec.size,
+            key=f"own_size_{spec.name}",
+        )
+        sent = st.form_submit_button("Use these", type="primary")
+    return (tuple(filter(None, map(str.strip, labels.splitlines()))), preprocessing, int(size)) if sent else None
 
 
 def _use(spec: ModelSpec, labels: tuple[str, ...], preprocessing: str, size: int) -> None:
