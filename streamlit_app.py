@@ -7,6 +7,10 @@ import streamlit as st
 
 def main() -> None:
     """One run of the app, for one session."""
+    from cam.ui.access import may_enter
+
+    if not may_enter():
+        return
     from cam.ui.compare_page import compare_page
     from cam.ui.cover_page import cover_page
     from cam.ui.frame import ICON
@@ -39,4 +43,6 @@ async def lifespan(app: st.App):
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, lifespan=lifespan)
+    from cam.ui.access import guards
+
+    app = st.App(__file__, lifespan=lifespan, middleware=guards())

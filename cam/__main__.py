@@ -12,6 +12,7 @@ from cam.commands.fetch import fetch
 from cam.commands.models import models
 from cam.commands.page import page
 from cam.errors import CamError
+from cam.settings import read_settings
 
 # In the order in which they are listed.
 _COMMANDS = (page, models, fetch, explain, batch, evaluate)
@@ -25,6 +26,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            # A wrong setting is said before anything is done, whatever the command.
+            read_settings()
             return super().invoke(ctx)
         except CamError as error:
             raise click.ClickException(str(error)) from error

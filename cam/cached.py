@@ -20,13 +20,14 @@ from cam.agreement import Agreement, agreement
 from cam.attribution import Attribution
 from cam.explanation import Explanation
 from cam.images import open_image
+from cam.settings import read_settings
 
 if TYPE_CHECKING:
     from cam.models.anatomy import Anatomy
 
-# The bounds that the page states: what is cached is dropped after an hour, or when this many newer results have come.
-KEPT_HOURS = 1
-MAX_KEPT = 128
+# The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
+KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
+KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()

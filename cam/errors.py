@@ -18,4 +18,4 @@ class LabelError(CamError, LookupError):
 
 
 class SettingsError(CamError):
-    """A `CAM_...` environment variable whose value is not one that `cam.settings` takes."""
+    """A `CAM_...` setting whose value is not one that `cam.settings` takes."""

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -17,14 +16,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from cam.errors import ImageError
 from cam.image_bare import bare_bmp, bare_gif, bare_jpeg, bare_png, bare_webp, whole
-from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_MANY_PIXELS, check_size
+from cam.image_limits import DAMAGED, NOT_A_PHOTO, check_size, too_many_pixels, turns
 from cam.image_process import decode_apart
 from cam.image_tiff import bare_tiff
 
 # A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
 DRAFT_SIDE = 1200
-# Each decoder keeps one processor busy and takes up to 0.6 GB for 40 megapixels.
-_turns = threading.BoundedSemaphore(2)
 
 
 class Format(NamedTuple):
@@ -43,7 +40,7 @@ def decode(data: bytes, *, draft: bool) -> tuple[Image.Image, int]:
 
 
 def _decode_here(bare: Callable, opener: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
-    with _turns, _refusing(NOT_A_PHOTO):
+    with turns("here"), _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
         # The opener itself: Image.open would warn of what is refused below.
         image = opener(io.BytesIO(data))
@@ -74,7 +71,7 @@ def _refusing(sentence: str) -> Iterator[None]:
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageError(TOO_MANY_PIXELS) from error
+        raise ImageError(too_many_pixels()) from error
     except Exception as error:
         raise ImageError(sentence) from error
 

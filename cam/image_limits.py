@@ -1,10 +1,12 @@
 """What a photo may be at most and at least, and the sentences that refuse it."""
 
+import threading
+from functools import cache
+
 from cam.errors import ImageError
+from cam.settings import read_settings
 
 FORMATS_TEXT = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
-MAX_BYTES = 50 * 2**20
-MAX_PIXELS = 40_000_000
 MIN_SIDE = 16
 # Scans of a JPEG. Each costs a pass over all pixels, and as few as 100 bytes; encoders write about 10.
 MAX_SCANS = 64
@@ -19,16 +21,39 @@ MAX_RLE_PIXELS = 2_000_000
 
 DAMAGED = "This photo is damaged or cut off and cannot be shown. Copy or download it again."
 NOT_A_PHOTO = f"This file is not a photo that can be opened, or it is cut off. Use {FORMATS_TEXT}."
-TOO_MANY_PIXELS = f"This photo has too many pixels: at most {MAX_PIXELS // 10**6} megapixels are accepted."
 TOO_LONG = "This photo takes too long or too much memory to open. Save it as an ordinary JPEG and try again."
+
+
+def max_bytes() -> int:
+    """The most bytes of a photo's file."""
+    return read_settings().photo_bytes
+
+
+def max_pixels() -> int:
+    """The most pixels of a photo."""
+    return read_settings().photo_pixels
+
+
+@cache
+def turns(where: str) -> threading.BoundedSemaphore:
+    """The turns at decoding "here", in threads, or "apart", in processes, so that slow files do not hold up JPEGs.
+
+    Each keeps one processor busy, and takes up to 15 bytes a pixel here; apart, what a process may take.
+    """
+    return threading.BoundedSemaphore(read_settings().decodes)
+
+
+def too_many_pixels() -> str:
+    """The sentence for a photo whose size is not known."""
+    return f"This photo has too many pixels: at most {max_pixels() // 10**6} megapixels are accepted."
 
 
 def check_size(width: int, height: int) -> None:
     """Raise ImageError unless a photo of this size in pixels is accepted."""
-    if width * height > MAX_PIXELS:
+    if width * height > (most := max_pixels()):
         raise ImageError(
             f"This photo is {width} x {height} pixels, {_megapixels(width * height)}; at most "
-            f"{_megapixels(MAX_PIXELS)} are accepted. Save it smaller and try again."
+            f"{_megapixels(most)} are accepted. Save it smaller and try again."
         )
     if min(width, height) < MIN_SIDE:
         raise ImageError(

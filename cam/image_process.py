@@ -17,7 +17,7 @@ from PIL import Image
 
 from cam import image_worker
 from cam.errors import ImageError
-from cam.image_limits import DAMAGED, MAX_PIXELS, NOT_A_PHOTO, TOO_LONG, check_size
+from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_LONG, check_size, max_pixels, turns
 
 # Of one processor, and of the clock: many photos at once share the processors. 40 megapixels take 2 s.
 CPU_SECONDS = 15
@@ -27,8 +27,6 @@ MEMORY_BYTES = 3 * 2**30
 _SENTENCES = {image_worker.NOT_A_PHOTO: NOT_A_PHOTO, image_worker.DAMAGED: DAMAGED}
 # SIGXCPU is what the limit on processor time sends, SIGKILL what a machine without memory does.
 _ENDED_BY_LIMITS = {image_worker.TOO_MUCH_MEMORY, -24, -9}
-# Each process may take up to MEMORY_BYTES.
-_turns = threading.BoundedSemaphore(2)
 
 
 def decode_apart(data: bytes) -> tuple[Image.Image, int]:
@@ -39,9 +37,9 @@ def decode_apart(data: bytes) -> tuple[Image.Image, int]:
     """
     # -P: modules of Python before those of this folder.
     command = [sys.executable, "-P", "-W", "ignore", image_worker.__file__]
-    command += map(str, (MAX_PIXELS, CPU_SECONDS, MEMORY_BYTES))
+    command += map(str, (max_pixels(), CPU_SECONDS, MEMORY_BYTES))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with _turns, subprocess.Popen(command, **pipes) as process:
+    with turns("apart"), subprocess.Popen(command, **pipes) as process:
         clock = threading.Timer(CLOCK_SECONDS, process.kill)
         clock.start()
         try:

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 from cam.errors import ImageError
-from cam.image_limits import MAX_PIXELS, MAX_STRIPS, TOO_LONG, check_count
+from cam.image_limits import MAX_STRIPS, TOO_LONG, check_count, max_pixels
 
 # Bytes of a value of each type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
@@ -139,7 +139,7 @@ def _check_work(layout: _Layout, fields: dict[int, _Field], size: int) -> None:
     if _TILE_WIDTH in fields and _TILE_HEIGHT in fields:
         sides = zip((_WIDTH, _HEIGHT), (_TILE_WIDTH, _TILE_HEIGHT), strict=True)
         (wide, tile_wide), (high, tile_high) = ((numbers(a, 0)[0], numbers(b, 0)[0]) for a, b in sides)
-        if -(-wide // tile_wide) * tile_wide * -(-high // tile_high) * tile_high > 2 * MAX_PIXELS:
+        if -(-wide // tile_wide) * tile_wide * -(-high // tile_high) * tile_high > 2 * max_pixels():
             # Much larger than the picture, and all of it would be decoded.
             raise ImageError(TOO_LONG)
 

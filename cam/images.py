@@ -11,7 +11,7 @@ from PIL import Image
 
 from cam.errors import ImageError
 from cam.image_formats import decode
-from cam.image_limits import DAMAGED, MAX_BYTES
+from cam.image_limits import DAMAGED, max_bytes
 
 # What makes a photo upright, for each EXIF orientation that is not upright already.
 _TURNS = {
@@ -57,18 +57,19 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
 
 
 def _read(source: str | Path | bytes | BinaryIO) -> bytes:
+    limit = max_bytes()
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, (str, os.PathLike)):
         try:
             with open(source, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(limit + 1)
         except OSError as error:
             raise ImageError(f"The photo {source} cannot be read: {error.strerror}.") from error
     else:
-        data = source.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ImageError(f"This file is larger than {MAX_BYTES // 2**20} MB. Save the photo smaller and try again.")
+        data = source.read(limit + 1)
+    if len(data) > limit:
+        raise ImageError(f"This file is larger than {limit // 2**20} MB. Save the photo smaller and try again.")
     return data
 
 

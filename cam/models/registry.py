@@ -180,7 +180,7 @@ def own_problem() -> str | None:
 
 def _own_specs() -> list[ModelSpec]:
     settings = read_settings()
-    return [own_spec(model) for model in list_own(settings.models, settings.model_files)]
+    return [own_spec(model) for model in list_own(settings.models_folder(), settings.model_files)]
 
 
 def spec_of(name: str | Path) -> ModelSpec:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from cam import cached
 from cam.enlarge import largest_difference, multiplications
 from cam.parts import Parts, parts_of, strongest, weighted_map
 from cam.ui.frame import Scene, open_lesson
@@ -98,7 +99,7 @@ def _show_cells(scene: Scene) -> None:
         show_grid(scene.photo, scene.shown, scene.explanation, scene.chosen.index)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128, ttl="1h")
+@st.cache_resource(show_spinner=False, max_entries=128, ttl=f"{cached.KEPT_HOURS}h")
 def _difference(digest: str, network: str, wanted: int, _features: np.ndarray, _weights: np.ndarray) -> float:
     rows, columns, _ = _features.shape
     return largest_difference(_features, _weights, (_TRIED * columns, _TRIED * rows))

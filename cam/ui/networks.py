@@ -9,6 +9,7 @@ from cam.errors import ModelError
 from cam.explanation import Scored
 from cam.models.registry import ModelSpec, default_model, list_models, own_problem
 from cam.models.weights import KerasFile, Wheel, megabytes
+from cam.settings import read_settings
 from cam.ui import own_model
 from cam.ui.messages import plain, report, show_error, show_warning
 
@@ -16,6 +17,11 @@ _WITHOUT_EXACT = (
     "{} has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
     "Compare, Cover it up and Guess first can show it."
 )
+# What is said of networks without weights, where visitors may have them downloaded and where not.
+_OTHERS = {
+    True: "The others can be downloaded: choose one, and its size is shown.",
+    False: "The others have no weights here; whoever runs this page can add them.",
+}
 
 
 def choose_network() -> ModelSpec:
@@ -35,7 +41,7 @@ def choose_network() -> ModelSpec:
         list(specs),
         format_func=titles.get,
         key="network",
-        help=f"On this machine:\n\n{here}\n\nThe others can be downloaded: choose one, and its size is shown.",
+        help=f"On this machine:\n\n{here}\n\n{_OTHERS[read_settings().downloads]}",
         filter_mode="contains",
         persist_state="session",
     )
@@ -126,6 +132,8 @@ def offer_download(chosen: ModelSpec) -> None:
     state = st.session_state
     if arrived := state.pop("arrived", None):
         st.toast(f"{arrived} is on this machine now; it stands under Network.", icon=":material/check:")
+    if not read_settings().downloads:
+        return
     # The network of the notebook is offered where it is missing; the others when they are chosen.
     specs = (chosen, list_models()[0])
     missing = [

@@ -4,7 +4,7 @@ import streamlit as st
 
 from cam import cached
 from cam.errors import ImageError
-from cam.image_limits import FORMATS_TEXT, MAX_BYTES
+from cam.image_limits import FORMATS_TEXT, max_bytes
 from cam.ui.messages import report, show_reported
 from cam.ui.samples import list_samples, thumbnail
 
@@ -38,6 +38,8 @@ def set_photo(photo: cached.Photo) -> None:
 
 def _own_photo() -> None:
     state = st.session_state
+    # Streamlit refuses larger uploads before they come here.
+    most = min(max_bytes() // 2**20, st.get_option("server.maxUploadSize"))
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
     st.file_uploader(
@@ -45,8 +47,8 @@ def _own_photo() -> None:
         type=_EXTENSIONS,
         key=f"upload_{turn}",
         on_change=_take_upload,
-        help=f"{FORMATS_TEXT}, up to {MAX_BYTES // 2**20} MB. The photo stays in the memory of the computer that runs "
-        f"ClassCam while the page is open and for {cached.KEPT_HOURS} hour at most after that. It is never written to "
+        help=f"{FORMATS_TEXT}, up to {most} MB. The photo stays in the memory of the computer that runs "
+        f"ClassCam while the page is open and for {cached.KEPT_TEXT} at most after that. It is never written to "
         "disk or sent on.",
     )
     camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")

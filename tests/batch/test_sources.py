@@ -7,7 +7,7 @@ import pytest
 
 from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
 from cam.errors import ImageError
-from cam.image_limits import MAX_BYTES
+from cam.image_limits import max_bytes
 
 
 @pytest.fixture
@@ -116,5 +116,5 @@ def test_what_cannot_be_read_says_why(tree):
 
 def test_no_more_is_read_of_a_file_than_tells_that_it_is_too_large(tree):
     with open("large.jpg", "wb") as file:
-        file.truncate(MAX_BYTES + 1000)
-    assert len(read_photo("large.jpg")) == len(read_photo(f"file://{tree}/large.jpg")) == MAX_BYTES + 1
+        file.truncate(max_bytes() + 1000)
+    assert len(read_photo("large.jpg")) == len(read_photo(f"file://{tree}/large.jpg")) == max_bytes() + 1

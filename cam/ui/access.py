@@ -1,0 +1,89 @@
+"""Who gets in: what stands before the pages on the server, and the access code.
+
+`guards` is given to `st.App`, `may_enter` is asked by the page, and closes it wherever the guards are not there.
+"""
+
+import sys
+from urllib.parse import quote, urlsplit
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cam.errors import SettingsError
+from cam.settings import Settings, read_settings
+from cam.ui import access_pass
+from cam.ui.access_form import problem_page
+from cam.ui.access_gate import ENTER, Gate
+from cam.ui.access_origin import SameOrigin
+from cam.ui.access_uploads import Uploads, keep_in_memory
+
+# A server on this machine is asked by its own names for whether it is up.
+_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def guards() -> list[Middleware]:
+    """What each request passes before it comes to Streamlit, the outermost first."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        print(f"ClassCam does not start: {error}", file=sys.stderr, flush=True)
+        return [Middleware(Refused, sentence=str(error))]
+    most = min(settings.photo_bytes, st.get_option("server.maxUploadSize") * 2**20)
+    keep_in_memory(most)
+    found = [Middleware(SameOrigin, origins=_origins(settings))]
+    if hosts := _hosts(settings):
+        found.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
+    if settings.access_code:
+        base = st.get_option("server.baseUrlPath").strip("/")
+        opened = ("/healthz", "/metrics") if settings.metrics else ()
+        found.append(Middleware(Gate, code=settings.access_code, base=f"/{base}" if base else "", open_paths=opened))
+    return [*found, Middleware(Uploads, most_bytes=most)]
+
+
+def may_enter() -> bool:
+    """Whether this session may see the page; where not, the reason is shown."""
+    try:
+        code = read_settings().access_code
+    except SettingsError as error:
+        st.error(str(error))
+        return False
+    if code is None or access_pass.read(access_pass.ENTRY, code, st.context.cookies.get(access_pass.ENTRY)):
+        return True
+    st.error("This page needs the access code. Load it again, and it asks for it.")
+    return False
+
+
+def with_code(address: str) -> str:
+    """The address as a link that brings the access code, where there is one; for a QR code, or to be sent."""
+    code = read_settings().access_code
+    return f"{address.rstrip('/')}/{ENTER}#{quote(code, safe='')}" if code else address
+
+
+def _hosts(settings: Settings) -> list[str]:
+    """The names that are answered to; none where any is."""
+    named = [*settings.hosts, *st.get_option("server.allowedHosts")]
+    if not named:
+        return []
+    return list(dict.fromkeys((*named, *(urlsplit(address).hostname for address in settings.address), *_OWN_NAMES)))
+
+
+def _origins(settings: Settings) -> frozenset[str]:
+    addresses = ("{0.scheme}://{0.netloc}".format(urlsplit(address)) for address in settings.address)
+    return frozenset(origin.lower().rstrip("/") for origin in (*addresses, *st.get_option("server.corsAllowedOrigins")))
+
+
+class Refused:
+    """Middleware that answers everything with a sentence, where a setting is wrong."""
+
+    def __init__(self, app: ASGIApp, *, sentence: str):
+        self._app, self._sentence = app, sentence
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await problem_page(503, self._sentence)(scope, receive, send)

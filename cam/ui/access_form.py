@@ -1,0 +1,52 @@
+"""The page that asks for the access code: plain HTML, because nothing of Streamlit is served before."""
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+from string import Template
+
+from starlette.responses import HTMLResponse
+
+_TEMPLATE = Template(Path(__file__).with_name("access.html").read_text("utf-8"))
+_STYLE = Path(__file__).with_name("access.css").read_text("utf-8")
+_SCRIPT = Path(__file__).with_name("access.js").read_text("utf-8")
+
+
+def _allowed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+# Nothing but what is in the page itself, and no page of others around it.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src {_allowed(_STYLE)}; script-src {_allowed(_SCRIPT)}; img-src data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # Not "no-referrer": with that browsers send the form with the origin "null".
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_FORM = """<form method="post">
+<label for="code">Access code</label>
+<input id="code" name="code" type="password" required maxlength="200" autocomplete="off" autofocus{described}>
+{problem}<button>Open</button>
+</form>"""
+
+
+def form_page(status: int, problem: str = "") -> HTMLResponse:
+    """The form, with a sentence on what was wrong before."""
+    said = f'<p id="problem" role="alert">{escape(problem)}</p>\n' if problem else ""
+    form = _FORM.format(problem=said, described=' aria-describedby="problem" aria-invalid="true"' if problem else "")
+    return _page(status, "Type the code that you were given.", form)
+
+
+def problem_page(status: int, problem: str) -> HTMLResponse:
+    """A sentence alone."""
+    return _page(status, problem, "")
+
+
+def _page(status: int, sentence: str, form: str) -> HTMLResponse:
+    parts = {"style": _STYLE, "script": _SCRIPT if form else "", "sentence": escape(sentence), "form": form}
+    return HTMLResponse(_TEMPLATE.substitute(parts), status, _HEADERS)
