@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,57 +14,217 @@ from cam.settings import Settings, read_settings
 ROOT = Path(cam.__file__).parent.parent
 
 
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    """Home, working folder and project, all empty."""
+    for name in ("home", "work", "project"):
+        (tmp_path / name / ".streamlit").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(settings, "_PROJECT", tmp_path / "project")
+    return tmp_path
+
+
+def write(places: Path, name: str, text: str) -> None:
+    (places / name / ".streamlit" / "secrets.toml").write_text(text, "utf-8")
+
+
 def test_the_defaults():
-    folder = ROOT / "models"
-    assert read_settings({}) == Settings(
-        models=folder if folder.is_dir() else None, model_files=(), model_bytes=1024 * 2**20
+    assert replace(read_settings({}), cache=None) == Settings(
+        access_code=None,
+        hosts=(),
+        address=(),
+        downloads=True,
+        photo_bytes=50 * 2**20,
+        photo_pixels=40_000_000,
+        decodes=2,
+        passes=None,
+        kept_hours=1,
+        kept_results=128,
+        models=None,
+        model_files=(),
+        model_bytes=1024 * 2**20,
+        cache=None,
+        log="off",
+        metrics=False,
     )
 
 
-def test_the_default_folder_is_beside_the_app(tmp_path, monkeypatch):
-    monkeypatch.setattr(settings, "_PROJECT", tmp_path)
-    assert read_settings({}).models is None
-    (tmp_path / "models").mkdir()
-    assert read_settings({}).models is None  # some other package's
-    (tmp_path / "streamlit_app.py").touch()
-    assert read_settings({}).models == tmp_path / "models"
+def test_the_table_of_the_documentation_has_every_setting_with_its_default():
+    rows = [line for line in (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    about = [field.metadata for field in fields(Settings)]
+    assert rows == [f"| `{of['variable']}` | {of['default']} | {of['means']} |".replace("|  |", "| |") for of in about]
 
 
-def test_values_are_read_from_the_environment(tmp_path, monkeypatch):
-    given = {"CAM_MODELS": str(tmp_path), "CAM_MODEL_MB": " 2 "}
-    assert read_settings(given) == Settings(models=tmp_path, model_files=(), model_bytes=2 * 2**20)
+def test_the_default_upload_limits_agree():
+    import tomllib
+
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert config["server"]["maxUploadSize"] * 2**20 == read_settings({}).photo_bytes
+
+
+def test_values_are_read_from_the_environment(places, monkeypatch):
+    given = {
+        "CAM_ACCESS_CODE": " blue rhinoceros ",
+        "CAM_HOSTS": "Cam.School.org, *.example.org 127.0.0.1,[::1]",
+        "CAM_ADDRESS": "https://cam.school.org/ http://10.0.0.7:8501/cam",
+        "CAM_DOWNLOADS": "No",
+        "CAM_PHOTO_MB": "20",
+        "CAM_PHOTO_MEGAPIXELS": "12",
+        "CAM_DECODES": "1",
+        "CAM_PASSES": "3",
+        "CAM_KEPT_HOURS": "0.25",
+        "CAM_KEPT_RESULTS": "16",
+        "CAM_MODELS": str(places),
+        "CAM_MODEL_FILES": os.pathsep.join(["/a/cats.keras", "", " b.h5"]),
+        "CAM_MODEL_MB": " 2 ",
+        "CAM_CACHE": "~/kept",
+        "CAM_LOG": "JSON",
+        "CAM_METRICS": "yes",
+    }
+    assert {field.metadata["variable"] for field in fields(Settings)} == set(given)
+    assert read_settings(given) == Settings(
+        access_code="blue rhinoceros",
+        hosts=("cam.school.org", "*.example.org", "127.0.0.1", "[::1]"),
+        address=("https://cam.school.org", "http://10.0.0.7:8501/cam"),
+        downloads=False,
+        photo_bytes=20 * 2**20,
+        photo_pixels=12_000_000,
+        decodes=1,
+        passes=3,
+        kept_hours=0.25,
+        kept_results=16,
+        models=places,
+        model_files=(Path("/a/cats.keras"), Path("b.h5")),
+        model_bytes=2 * 2**20,
+        cache=places / "home" / "kept",
+        log="json",
+        metrics=True,
+    )
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert read_settings() == read_settings(given)
 
 
 def test_an_empty_value_is_none():
-    assert read_settings({"CAM_MODELS": "", "CAM_MODEL_MB": " "}) == read_settings({})
+    names = (field.metadata["variable"] for field in fields(Settings))
+    assert read_settings(dict.fromkeys(names, " ")) == read_settings({})
 
 
-def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert read_settings({"CAM_MODELS": "~"}).models == tmp_path
+def test_converted_networks_are_kept_where_caches_are(places):
+    assert read_settings({}).cache.relative_to(places / "home").name == "classcam"
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "1 GB", "1e3", "1_024", "٣", "9" * 5000, "0x10"])
-def test_a_wrong_limit_is_named(value):
-    with pytest.raises(
-        SettingsError, match="CAM_MODEL_MB must be a whole number of megabytes, 1 or more, not"
-    ) as error:
-        read_settings({"CAM_MODEL_MB": value})
-    assert repr(value)[:20] in str(error.value)
-    assert len(str(error.value)) < 200
+WRONG = {
+    "CAM_ACCESS_CODE": (["five5", "x" * 201, "rhino\tceros"], "6 to 200 letters"),
+    "CAM_HOSTS": (["http://a.org", "a.org:80", "*", "a.*.org", "<b>", "a..b"], "names such as cam.school.org"),
+    "CAM_ADDRESS": (
+        ["cam.school.org", "ftp://a.org", "http://", "http://a:b:c", "http://a.org?x", "http://a.org/#x", "http://[a",
+         "http://me@a.org", 'http://a.org/"><b>', "javascript://a", "http://a.org:0"],
+        "an address like https://cam.school.org",
+    ),
+    "CAM_DOWNLOADS": (["maybe", "2"], "must be yes or no"),
+    "CAM_METRICS": (["maybe"], "must be yes or no"),
+    "CAM_LOG": (["loud"], "must be one of off, text, json"),
+    "CAM_KEPT_HOURS": (["0", "-1", "nan", "inf", "1e3", "721", "1h", "1,5"], "a number of hours, such as 0.5"),
+    "CAM_DECODES": (["0", "65", "two"], "a whole number from 1 to 64"),
+    "CAM_PASSES": (["0", "٣"], "a whole number from 1 to 64"),
+    "CAM_KEPT_RESULTS": (["0"], "a whole number from 1 to 100,000"),
+    "CAM_PHOTO_MB": (["0", "1001"], "a whole number of megabytes from 1 to 1,000"),
+    "CAM_PHOTO_MEGAPIXELS": (["0", "81", "12.5"], "a whole number of megapixels from 1 to 80"),
+    "CAM_MODEL_MB": (
+        ["0", "-1", "1.5", "1 GB", "1e3", "1_024", "٣", "9" * 5000, "0x10"], "a whole number of megabytes from 1",
+    ),
+}  # fmt: skip
 
 
-def test_a_wrong_folder_is_named(tmp_path):
-    (tmp_path / "file").touch()
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (values, _) in WRONG.items() for value in values])
+def test_a_wrong_value_is_named(name, value):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({name: value})
+    text = str(caught.value)
+    assert text.startswith(f"{name} must ") and WRONG[name][1] in text and text.endswith(".") and len(text) < 260
+    # What is secret is in no message.
+    assert (repr(value)[:20] in text) == (name != "CAM_ACCESS_CODE")
+
+
+def test_a_wrong_folder_is_named_when_it_is_used(places):
+    (places / "file").touch()
     for name, problem in (("file", "is a file"), ("nothing", "is not there")):
+        found = read_settings({"CAM_MODELS": str(places / name)})
         with pytest.raises(SettingsError, match=f"CAM_MODELS must name a folder, and .*{name}' {problem}"):
-            read_settings({"CAM_MODELS": str(tmp_path / name)})
+            found.models_folder()
+    assert read_settings({"CAM_MODELS": "~"}).models_folder() == places / "home"
 
 
-def test_models_are_named_one_by_one_with_the_separator_of_path_between_them():
-    text = os.pathsep.join(["/a/cats.keras", "", "b.h5"])
-    assert read_settings({"CAM_MODEL_FILES": text}).model_files == (Path("/a/cats.keras"), Path("b.h5"))
-    assert read_settings({"CAM_MODEL_FILES": " "}).model_files == ()
+def test_the_default_folder_of_models_is_beside_the_app(places):
+    project = places / "project"
+    assert read_settings({}).models_folder() is None
+    (project / "models").mkdir()
+    assert read_settings({}).models_folder() is None  # some other package's
+    (project / "streamlit_app.py").touch()
+    assert read_settings({}).models_folder() == project / "models"
+
+
+def test_the_file_is_looked_for_where_streamlit_looks_and_the_environment_goes_before(places):
+    write(places, "home", 'CAM_PHOTO_MB = 1\nCAM_DECODES = 1\nCAM_PASSES = 1\n[auth]\nCAM_X = "another program\'s"')
+    write(places, "work", "CAM_PHOTO_MB = 2\nCAM_DECODES = 2\nother = 5")
+    write(places, "project", 'CAM_PHOTO_MB = "3"\nCAM_HOSTS = ["a.org", "b.org"]\nCAM_DOWNLOADS = false')
+    found = read_settings({"CAM_DOWNLOADS": ""})
+    assert (found.photo_bytes, found.decodes, found.passes) == (3 * 2**20, 2, 1)
+    assert (found.hosts, found.downloads) == (("a.org", "b.org"), False)
+    assert read_settings({"CAM_PHOTO_MB": "4"}).photo_bytes == 4 * 2**20
+    write(places, "project", "CAM_PHOTO_MB = 30")
+    assert read_settings({}).photo_bytes == 30 * 2**20
+
+
+def test_the_environment_goes_before_the_file_also_after_streamlit_has_copied_the_file_into_it(places, monkeypatch):
+    write(places, "work", "CAM_PHOTO_MB = 2\nCAM_DECODES = 1")
+    monkeypatch.setattr(settings, "_AT_START", {"CAM_PHOTO_MB": "4"})
+    monkeypatch.setenv("CAM_PHOTO_MB", "2")
+    monkeypatch.setenv("CAM_DECODES", "1")
+    assert (read_settings().photo_bytes, read_settings().decodes) == (4 * 2**20, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("CAM_ACCESS_CODE = hunter2!", "secrets.toml is not TOML. Write a line such as"),
+        ('CAM_ACESS_CODE = "hunter2!"', "There is no setting CAM_ACESS_CODE .*Did you mean CAM_ACCESS_CODE?"),
+        ("[CAM_PHOTO_MB]\nx = 1", "CAM_PHOTO_MB must be text or a number, not a dict"),
+        ("CAM_HOSTS = [1]", "CAM_HOSTS must be text or a number, not a list"),
+        ("CAM_PHOTO_MB = 2.5", "CAM_PHOTO_MB must be a whole number of megabytes"),
+        ("CAM_PHOTO_MB = true", "CAM_PHOTO_MB must be a whole number of megabytes.*not 'yes'"),
+    ],
+)
+def test_a_wrong_file_is_said_without_its_secrets(places, text, problem):
+    write(places, "work", text)
+    with pytest.raises(SettingsError, match=problem) as caught:
+        read_settings({})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_said(places):
+    (places / "work" / ".streamlit" / "secrets.toml").mkdir()
+    with pytest.raises(SettingsError, match="secrets.toml cannot be read: Is a directory"):
+        read_settings({})
+
+
+def test_a_wrong_setting_ends_the_command_with_a_sentence_and_the_library_says_it_where_it_counts():
+    code = """
+import sys, cam
+try:
+    cam.open_image(b"GIF89a")
+except cam.CamError as error:
+    print(error)
+assert "streamlit" not in sys.modules
+"""
+    environment = {**os.environ, "CAM_PHOTO_MB": "many", "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+        for arguments in (["-m", "cam", "models"], ["-c", code])
+    ]
+    sentence = "CAM_PHOTO_MB must be a whole number of megabytes from 1 to 1,000, not 'many'."
+    assert (runs[0].returncode, runs[0].stdout, runs[0].stderr) == (1, "", f"Error: {sentence}\n")
+    assert (runs[1].returncode, runs[1].stdout, runs[1].stderr) == (0, f"{sentence}\n", "")

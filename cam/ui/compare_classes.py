@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cam.compare import Difference, difference_map, difference_of, shown_decimals, times_as_probable
 from cam.errors import LabelError
 from cam.localize import peak_place
-from cam.ui import picture
+from cam.ui import link, picture
 from cam.ui.compare_pictures import Map, map_of, show_maps
 from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_error
@@ -185,7 +185,7 @@ def _keep_link(scene: Scene) -> None:
     """Once a session: the classes that the link names."""
     st.session_state.compare_others = (None, [])
     try:
-        others = [scene.explanation.labels.index(name) for name in st.query_params.get_all("vs")[:_MOST_OTHERS]]
+        others = [scene.explanation.labels.index(name) for name in link.named("vs")[:_MOST_OTHERS]]
     except LabelError as error:
         show_error(str(error))
         return

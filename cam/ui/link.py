@@ -11,26 +11,38 @@ from cam.ui.messages import report, show_error
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
+# Longer than any name; more is not looked up, nor shown.
+_LONGEST = 200
+
+
+def named(part: str) -> list[str]:
+    """What the link names as a part, such as "photo" or "class"."""
+    return [value[:_LONGEST] for value in st.query_params.get_all(part)]
+
 
 def open_link(sample: str = DEFAULT) -> None:
     """Once a session: the photo, network and class that the link names, or the sample given here."""
-    state, params = st.session_state, st.query_params
+    state = st.session_state
     if "photo" in state:
         return
     samples = list_samples()
-    name = params.get("photo", sample)
+    name = _named("photo", sample)
     set_photo(samples.get(name, samples[sample]).photo())
     if name not in samples:
         report(f"There is no sample photo {name!r}, so the link opens another one. Choose one below.")
     state.network = default_model().name
-    if "network" in params:
-        _take(lambda: setattr(state, "network", find_spec(params["network"]).name))
-    if "class" in params:
+    if (network := _named("network")) is not None:
+        _take(lambda: setattr(state, "network", find_spec(network).name))
+    if (wanted := _named("class")) is not None:
         if find_spec(state.network).own:
             # What classes it has is known when it is loaded.
-            state.wanted_class = params["class"]
+            state.wanted_class = wanted
         else:
-            _take(lambda: setattr(state, "chosen", imagenet_labels().index(params["class"])))
+            _take(lambda: setattr(state, "chosen", imagenet_labels().index(wanted)))
+
+
+def _named(part: str, default: str | None = None) -> str | None:
+    return (named(part) or [default])[-1]
 
 
 def open_class(labels: Labels) -> None:
