@@ -30,8 +30,8 @@ def guards() -> list[Middleware]:
     except SettingsError as error:
         print(f"ClassCam does not start: {error}", file=sys.stderr, flush=True)
         return [Middleware(Refused, sentence=str(error))]
-    most = min(settings.photo_bytes, st.get_option("server.maxUploadSize") * 2**20)
-    keep_in_memory(most)
+    uploaded = st.get_option("server.maxUploadSize") * 2**20
+    keep_in_memory(uploaded)
     found = [Middleware(SameOrigin, origins=_origins(settings))]
     if hosts := _hosts(settings):
         found.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
@@ -39,7 +39,7 @@ def guards() -> list[Middleware]:
         base = st.get_option("server.baseUrlPath").strip("/")
         opened = ("/healthz", "/metrics") if settings.metrics else ()
         found.append(Middleware(Gate, code=settings.access_code, base=f"/{base}" if base else "", open_paths=opened))
-    return [*found, Middleware(Uploads, most_bytes=most)]
+    return [*found, Middleware(Uploads, most_bytes=min(settings.photo_bytes, uploaded))]
 
 
 def may_enter() -> bool:

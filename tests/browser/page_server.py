@@ -28,6 +28,13 @@ class Server:
 
     def addresses(self) -> list:
         """[event, address] of everything that the server's processes have bound, connected to or looked up."""
+        return [entry for entry in self._noted() if entry[0] != "write"]
+
+    def written(self) -> list[str]:
+        """The files that the server's processes have opened to write."""
+        return [path for event, path in self._noted() if event == "write"]
+
+    def _noted(self) -> list:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
