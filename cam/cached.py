@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
 KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
 KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
+# Pixels of a photo that waits for its forward pass; networks see far fewer.
+MAX_PIXELS = 2400 * 2400
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()
@@ -61,10 +63,18 @@ class Shown:
 _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", show_spinner=False)
 
 
+def _opened(data: bytes) -> Image.Image:
+    """The photo, of at most as many pixels as most JPEGs are decoded to: many may wait for their forward pass."""
+    image = open_image(data)
+    if (share := MAX_PIXELS / (image.width * image.height)) >= 1:
+        return image
+    return image.resize([max(1, round(side * share**0.5)) for side in image.size], Image.Resampling.BOX)
+
+
 @_cached_result
 def _shown(digest: str, _data: bytes) -> Shown:
     _forget_later()
-    image = open_image(_data)
+    image = _opened(_data)
     image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
     return Shown(data_uri(image, "JPEG", quality=85), image.size)
 
@@ -72,13 +82,13 @@ def _shown(digest: str, _data: bytes) -> Shown:
 @_cached_result
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(open_image(_data), fit=fit, detail=detail)
+    return loading.loaded_model(network).explain(_opened(_data), fit=fit, detail=detail)
 
 
 @_cached_result
 def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(open_image(_data), method=method, layer=layer)
+    return loading.loaded_model(network).explain(_opened(_data), method=method, layer=layer)
 
 
 def shown(photo: Photo) -> Shown:

@@ -25,21 +25,27 @@ DRAFT_SIDE = 1200
 
 
 class Format(NamedTuple):
-    """How the first bytes of a file look, and (data, draft) -> its picture in any mode and its EXIF orientation."""
+    """How the first bytes of a file look, and (data, finish, draft) -> its picture and its EXIF orientation."""
 
     start: re.Pattern[bytes]
-    decode: Callable[[bytes, bool], tuple[Image.Image, int]]
+    decode: Callable[[bytes, Callable, bool], tuple[Image.Image, int]]
 
 
-def decode(data: bytes, *, draft: bool) -> tuple[Image.Image, int]:
-    """The first picture of a file in any mode of Pillow, and the EXIF orientation, 1 to 8, in which it is stored."""
+def decode(data: bytes, finish: Callable, *, draft: bool) -> tuple[Image.Image, int]:
+    """The first picture of a file, and the EXIF orientation, 1 to 8, in which it is stored.
+
+    `finish` gets the picture in any mode of Pillow and gives what is kept of it; it is called before the next file has
+    its turn, so that no more pictures as they were stored are in memory than have turns.
+    """
     for format in FORMATS:
         if format.start.match(data):
-            return format.decode(data, draft)
+            return format.decode(data, finish, draft)
     raise ImageError(NOT_A_PHOTO)
 
 
-def _decode_here(bare: Callable, opener: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
+def _decode_here(
+    bare: Callable, opener: Callable, data: bytes, finish: Callable, draft: bool
+) -> tuple[Image.Image, int]:
     with turns("here"), _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
         # The opener itself: Image.open would warn of what is refused below.
@@ -50,14 +56,17 @@ def _decode_here(bare: Callable, opener: Callable, data: bytes, draft: bool) -> 
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
         with _refusing(DAMAGED):
             image.load()
-    return image, orientation
+            # A palette may be too short.
+            return finish(image), orientation
 
 
-def _decode_apart(bare: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
+def _decode_apart(bare: Callable, data: bytes, finish: Callable, draft: bool) -> tuple[Image.Image, int]:
     with _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
-    image, found = decode_apart(data)
-    return image, found if orientation == 1 else orientation
+    with turns("apart"):
+        image, found = decode_apart(data)
+        with _refusing(DAMAGED):
+            return finish(image), found if orientation == 1 else orientation
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from PIL import Image
 
 from cam import image_worker
 from cam.errors import ImageError
-from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_LONG, check_size, max_pixels, turns
+from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_LONG, check_size, max_pixels
 
 # Of one processor, and of the clock: many photos at once share the processors. 40 megapixels take 2 s.
 CPU_SECONDS = 15
@@ -30,7 +30,7 @@ _ENDED_BY_LIMITS = {image_worker.TOO_MUCH_MEMORY, -24, -9}
 
 
 def decode_apart(data: bytes) -> tuple[Image.Image, int]:
-    """The picture and its EXIF orientation.
+    """The picture and its EXIF orientation. Each process may take up to `MEMORY_BYTES`, so callers take turns.
 
     Raises:
         ImageError: no photo, damaged, outside of the limits, or too slow or too large to decode.
@@ -39,7 +39,7 @@ def decode_apart(data: bytes) -> tuple[Image.Image, int]:
     command = [sys.executable, "-P", "-W", "ignore", image_worker.__file__]
     command += map(str, (max_pixels(), CPU_SECONDS, MEMORY_BYTES))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with turns("apart"), subprocess.Popen(command, **pipes) as process:
+    with subprocess.Popen(command, **pipes) as process:
         clock = threading.Timer(CLOCK_SECONDS, process.kill)
         clock.start()
         try:

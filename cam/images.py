@@ -11,7 +11,7 @@ from PIL import Image
 
 from cam.errors import ImageError
 from cam.image_formats import decode
-from cam.image_limits import DAMAGED, max_bytes
+from cam.image_limits import max_bytes
 
 # What makes a photo upright, for each EXIF orientation that is not upright already.
 _TURNS = {
@@ -43,12 +43,7 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
     """
     data = _read(source)
-    image, orientation = decode(data, draft=draft)
-    try:
-        photo = _to_rgb(image)
-    # Such as a palette that is too short.
-    except Exception as error:
-        raise ImageError(DAMAGED) from error
+    photo, orientation = decode(data, _to_rgb, draft=draft)
     if orientation in _TURNS:
         photo = photo.transpose(_TURNS[orientation])
     # What stood beside the pixels is true of the file only.
