@@ -90,8 +90,17 @@ def session_of(stream) -> str:
     message = BackMsg()
     message.rerun_script.query_string = ""
     stream.send(message.SerializeToString())
+    return _message(stream, "new_session").initialize.session_id
+
+
+def wait_for_end(stream) -> None:
+    """Until the page is drawn, for which its network is loaded."""
+    _message(stream, "script_finished")
+
+
+def _message(stream, kind: str):
     while True:
         answer = ForwardMsg()
-        answer.ParseFromString(stream.recv(timeout=60))
-        if answer.WhichOneof("type") == "new_session":
-            return answer.new_session.initialize.session_id
+        answer.ParseFromString(stream.recv(timeout=120))
+        if answer.WhichOneof("type") == kind:
+            return getattr(answer, kind)
