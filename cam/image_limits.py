@@ -38,7 +38,8 @@ def max_pixels() -> int:
 def turns(where: str) -> threading.BoundedSemaphore:
     """The turns at decoding "here", in threads, or "apart", in processes, so that slow files do not hold up JPEGs.
 
-    Each keeps one processor busy, and takes up to 15 bytes a pixel here; apart, what a process may take.
+    Each keeps one processor busy, and takes up to 15 bytes a pixel here; apart, what a process may take. Pictures that
+    are made to "save" take turns too.
     """
     return threading.BoundedSemaphore(read_settings().decodes)
 

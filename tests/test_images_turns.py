@@ -10,6 +10,7 @@ from PIL import Image
 
 from cam import cached, image_limits, images
 from cam.images import open_image
+from cam.ui import save
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -54,3 +55,25 @@ def test_what_waits_for_a_forward_pass_is_small(size, kept):
 def test_an_ordinary_photo_is_as_it_was_opened():
     data = encoded(noise(), "PNG")
     assert np.array_equal(np.asarray(cached._opened(data)), np.asarray(open_image(data)))
+
+
+def test_pictures_to_save_take_turns(monkeypatch):
+    """Each is made at the photo's own resolution, which takes more memory than anything else."""
+    at_once, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(2)
+
+    class Drawn:
+        def save(self, *rest, **more) -> None:
+            nonlocal at_once, most
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            full.wait(30)
+            with lock:
+                at_once -= 1
+
+    monkeypatch.setattr(save, "drawn", lambda *seen: Drawn())
+    photo = cached.photo_of(encoded(noise(), "PNG"), "mine")
+    view = save.View("inferno", 60, None)
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda _: save._overlay(photo, None, None, view), range(6))) == [b""] * 6
+    assert most == 2

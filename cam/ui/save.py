@@ -11,6 +11,7 @@ import streamlit as st
 
 from cam import cached, loading
 from cam.explanation import Prediction, Scored
+from cam.image_limits import turns
 from cam.images import open_image
 from cam.models.registry import ModelSpec
 from cam.pictures import Look, drawn, figure_file, percent
@@ -65,7 +66,9 @@ def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) ->
 
 def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
-    drawn(open_image(photo.data, draft=False), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
+    # At the photo's own resolution, about 35 bytes a pixel.
+    with turns("save"):
+        drawn(open_image(photo.data, draft=False), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 

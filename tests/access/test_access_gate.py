@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from asgi_parts import Answer, ask, asked, behind
+from asgi_parts import Answer, ask, asked, behind, run
 from itsdangerous import TimestampSigner
 
 from cam.ui import access_gate, access_pass
@@ -165,7 +165,7 @@ def test_no_more_is_read_than_a_code_takes(gate):
             read.append(n)
             yield b"x" * 1000
 
-    async def run():
+    async def work():
         chunks = endless()
 
         async def receive():
@@ -180,13 +180,13 @@ def test_no_more_is_read_than_a_code_takes(gate):
         await gate({**scope, "client": ("192.0.2.1", 1), "scheme": "http", "server": ("x", 80)}, receive, send)
         return sent[0]["status"]
 
-    assert (asyncio.run(run()), len(read)) == (401, 5)
+    assert (run(work()), len(read)) == (401, 5)
 
 
 def test_who_sends_nothing_is_not_waited_for(gate, monkeypatch):
     monkeypatch.setattr(access_gate, "_PATIENCE", 0.01)
 
-    async def run():
+    async def work():
         async def receive():
             await asyncio.Event().wait()
 
@@ -199,7 +199,7 @@ def test_who_sends_nothing_is_not_waited_for(gate, monkeypatch):
         await gate({**scope, "client": ("192.0.2.1", 1), "scheme": "http", "server": ("x", 80)}, receive, send)
         return sent[0]["status"]
 
-    assert asyncio.run(run()) == 401
+    assert run(work()) == 401
 
 
 def test_wrong_codes_make_a_visitor_wait_and_say_for_how_long(gate, clock):
@@ -225,11 +225,11 @@ def test_a_visitor_s_cookie_that_was_made_up_counts_as_none(gate):
 
 
 def test_of_many_tries_at_once_no_more_are_let_through(gate):
-    async def run():
+    async def work():
         tries = (asked(gate, method="POST", body=b"code=wrong") for _ in range(50))
         return [answer.status for answer in await asyncio.gather(*tries)]
 
-    assert sorted(asyncio.run(run())) == [401] * VISITOR.tries + [429] * (50 - VISITOR.tries)
+    assert sorted(run(work())) == [401] * VISITOR.tries + [429] * (50 - VISITOR.tries)
 
 
 @pytest.mark.parametrize("change", ["kind", "letter", "other code", "other secret", "expired", "nothing"])

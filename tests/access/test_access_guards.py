@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
-from asgi_parts import ask, asked, behind
+from asgi_parts import ask, asked, behind, run
 from starlette.formparsers import MultiPartParser
 
 from cam.ui import access, access_uploads
@@ -135,7 +135,7 @@ class Held:
 
 @pytest.mark.parametrize(("names", "most"), [(["open"] * 30, SESSION_TURNS), ([f"open{n}" for n in range(30)], TURNS)])
 def test_uploads_take_turns_and_all_have_theirs(sessions, names, most):
-    async def run():
+    async def work():
         held = Held()
         put = partial(asked, Uploads(held, most_bytes=100), method="PUT")
         tasks = [asyncio.create_task(put(PHOTO.format(name))) for name in names]
@@ -147,7 +147,7 @@ def test_uploads_take_turns_and_all_have_theirs(sessions, names, most):
         held.go.set()
         return held.most, [(await task).status for task in tasks]
 
-    assert asyncio.run(run()) == (most, [200] * 30)
+    assert run(work()) == (most, [200] * 30)
     # What came before is dropped.
     assert sorted(sessions.removed) == sorted(names)
 
