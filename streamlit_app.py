@@ -13,6 +13,8 @@ def main() -> None:
     from cam.ui.guess_page import guess_page
     from cam.ui.inside_page import inside_page
     from cam.ui.map_page import map_page
+    from cam.ui.runs import watched
+    from cam.ui.share import show_share
     from cam.ui.why_page import why_page
 
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
@@ -24,14 +26,19 @@ def main() -> None:
         st.Page(why_page, title="Why it can", url_path="why"),
         st.Page(guess_page, title="Guess first", url_path="guess"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    with watched(page.url_path):
+        show_share()
+        page.run()
 
 
 @asynccontextmanager
 async def lifespan(app: st.App):
     """Have the network loaded soon after the server is up, so that it is ready when the first page opens."""
     from cam.loading import preload
+    from cam.ui.server import start_server
 
+    start_server()
     preload()
     yield
 
@@ -39,4 +46,6 @@ async def lifespan(app: st.App):
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, lifespan=lifespan)
+    from cam.ui.server import operator_routes
+
+    app = st.App(__file__, lifespan=lifespan, routes=operator_routes())

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cam.errors import SettingsError
 
@@ -22,11 +23,18 @@ class Settings:
             between them; `python -m cam page MODEL...` sets it.
         model_bytes: from `CAM_MODEL_MB`, megabytes of 2**20 bytes: the most memory that the weights of an own model
             and the largest output of its layers may ask for together. Default: 1024.
+        address: `CAM_ADDRESS`, the addresses that visitors open, with spaces between them; `python -m cam page --share`
+            sets it. Default: none.
+        log: `CAM_LOG`, how what is asked is logged: "off" (the default), "text" or "json".
+        metrics: `CAM_METRICS`, "yes" opens the health page and the counters. Default: closed.
     """
 
     models: Path | None
     model_files: tuple[Path, ...]
     model_bytes: int
+    address: tuple[str, ...] = ()
+    log: str = "off"
+    metrics: bool = False
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -37,7 +45,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     files = tuple(Path(part) for part in environ.get("CAM_MODEL_FILES", "").split(os.pathsep) if part.strip())
     limit = _megabytes(environ, "CAM_MODEL_MB", _MODEL_MB) * 2**20
-    return Settings(models=_models(environ), model_files=files, model_bytes=limit)
+    return Settings(
+        models=_models(environ),
+        model_files=files,
+        model_bytes=limit,
+        address=_addresses(environ),
+        log=_choice(environ, "CAM_LOG", ("off", "text", "json")),
+        metrics=_choice(environ, "CAM_METRICS", ("no", "yes")) == "yes",
+    )
 
 
 def _models(environ: Mapping[str, str]) -> Path | None:
@@ -61,3 +76,20 @@ def _megabytes(environ: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdecimal()) or not 1 <= (value := int(text[:12])) <= 10**9:
         raise SettingsError(f"{name} must be a whole number of megabytes, 1 or more, not {text[:40]!r}.")
     return value
+
+
+def _addresses(environ: Mapping[str, str]) -> tuple[str, ...]:
+    given = environ.get("CAM_ADDRESS", "").split()
+    for address in given:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise SettingsError(f"CAM_ADDRESS must be an address like https://cam.school.org, not {address[:80]!r}.")
+    return tuple(address.rstrip("/") for address in given)
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """One of the words; the first is the default."""
+    text = environ.get(name, "").strip() or choices[0]
+    if text not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {text[:40]!r}.")
+    return text
