@@ -21,11 +21,11 @@ def show_share() -> None:
     st.html(_STYLE)
     with st.container(key="share"):
         if st.button("Show the address", icon=":material/qr_code_2:", type="tertiary", key="show_address"):
-            _show(addresses)
+            st.dialog("Open this page on your phone", width="large")(show_address)(addresses)
 
 
-@st.dialog("Open this page on your phone", width="large")
-def _show(addresses: tuple[str, ...]) -> None:
+def show_address(addresses: tuple[str, ...]) -> None:
+    """One of the addresses, large: the address that is chosen, or the link to what this session sees."""
     address = addresses[0]
     if len(addresses) > 1:
         address = st.radio("This computer is in several networks", addresses, key="shared_address", horizontal=True)
@@ -33,8 +33,8 @@ def _show(addresses: tuple[str, ...]) -> None:
     if place and st.toggle("With what I see now: page, photo, network and class", key="shared_place"):
         address += place
     st.html(
-        f'<div class="qr-code"><img src="{qr_code(address)}" alt="QR code of the address">'
-        f"<p>{html.escape(address)}</p></div>"
+        f'<div class=qr-code><img src="{qr_code(address)}" alt="QR code of the address">'
+        f"<p class=address>{html.escape(address)}</p></div>"
     )
     if _is_local(address):
         st.caption("It works in the same Wi-Fi as this computer.")
