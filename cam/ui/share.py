@@ -50,9 +50,13 @@ def _place() -> str:
     photo = st.session_state.get("photo")
     if photo is None or photo.sample is None:
         return ""
+    return f"/{page_path(st.context.url or '')}?{urlencode(st.query_params.to_dict())}"
+
+
+def page_path(url: str) -> str:
+    """The part of a page's address that names the page; empty for the first one."""
     base = st.get_option("server.baseUrlPath").strip("/")
-    path = urlsplit(st.context.url or "").path.strip("/").removeprefix(base).strip("/")
-    return f"/{path}?{urlencode(st.query_params.to_dict())}"
+    return urlsplit(url).path.strip("/").removeprefix(base).strip("/")
 
 
 def _is_local(address: str) -> bool:

@@ -5,10 +5,12 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import streamlit as st
 from app_page import LITE2, NAMES, class_of, file_of, open_page
 from streamlit.testing.v1 import AppTest
 
 from cam import cached
+from cam.ui import share
 from cam.ui.samples import list_samples
 
 WIFI, CABLE = "http://192.168.1.17:8501", "http://10.0.0.4:8501"
@@ -69,17 +71,32 @@ def test_each_of_several_addresses_can_be_shown():
 
 
 def test_the_link_to_what_is_seen_opens_it():
-    seen = {"photo": "crab", "network": LITE2, "class": "rock crab", "fit": "squash"}
+    seen = {"photo": "crab", "network": LITE2, "class": "rock crab", "colors": "Viridis"}
     at = panel(WIFI, **seen)
     at.toggle(key="shared_place").set_value(True).run()
     link = urlsplit(html.unescape(shown(at)))
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{WIFI}/"
     assert dict(parse_qsl(link.query)) == seen
     opened = open_page(**dict(parse_qsl(link.query)))
-    assert (class_of(opened), opened.selectbox(key="fit").value) == (NAMES.index("rock crab"), "squash")
+    assert (class_of(opened), opened.selectbox(key="colors").value) == (NAMES.index("rock crab"), "viridis")
 
 
 def test_a_photo_of_ones_own_is_in_no_link(noise_photo):
     at = panel(WIFI, own_photo=cached.photo_of(file_of(noise_photo(64, 64)), "mine"))
     assert not at.toggle
     assert shown(at) == WIFI
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "page"),
+    [
+        ("", "", ""),
+        ("http://localhost:8501/", "", ""),
+        ("http://localhost:8501/inside", "", "inside"),
+        ("https://school.example/cam/inside", "/cam", "inside"),
+        ("https://school.example/cam/", "cam", ""),
+    ],
+)
+def test_the_link_leads_to_the_same_page(monkeypatch, url, base, page):
+    monkeypatch.setattr(st, "get_option", {"server.baseUrlPath": base}.get)
+    assert share.page_path(url) == page
