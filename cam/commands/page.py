@@ -39,12 +39,26 @@ def page(files: tuple[Path, ...], share: bool, port: int | None) -> None:
     command = [sys.executable, "-m", "streamlit", "run", str(_APP), *_options(addresses, share, port)]
     # In the project's folder, where Streamlit finds its settings.
     server = subprocess.Popen(command, cwd=_APP.parent, env={**os.environ, **named})
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    sys.exit(_wait_for(server))
+
+
+def _wait_for(server: subprocess.Popen) -> int:
+    """The exit code of the server when it has ended; 0 if it was told to."""
+    told = False
+
+    def stop(*_: object) -> None:
+        nonlocal told
+        told = True
+        server.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     try:
-        sys.exit(server.wait())
+        code = server.wait()
     except KeyboardInterrupt:
         # The server got the same signal, and ends by itself.
-        sys.exit(server.wait())
+        code = server.wait()
+    # Negative: the signal that ended it.
+    return 0 if told else code if code >= 0 else 128 - code
 
 
 def _addresses(port: int) -> tuple[str, ...]:

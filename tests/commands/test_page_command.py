@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -130,6 +130,12 @@ def test_finding_the_address_sends_nothing_and_fails_without_a_route(monkeypatch
     assert used == [(socket.SOCK_DGRAM, ("203.0.113.1", 9))]
 
 
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (3, 3), (-signal.SIGKILL, 137)])
+def test_how_the_server_ended_by_itself_is_how_the_command_ends(run, started, monkeypatch, code, expected):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: SimpleNamespace(wait=lambda: code))
+    assert run("page").exit_code == expected
+
+
 def test_a_terminal_shows_the_code(networks, monkeypatch, capsys):
     class Terminal:
         encoding = "utf-8"
@@ -164,29 +170,25 @@ def running(folder: Path, *words: str, **environment: str):
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    children = []
     try:
-        with (folder / "out.txt").open() as reader:
-            wait_for(lambda: "URL" in reader.read() or command.poll() is not None)
-        wait_for(lambda: answer(f"http://127.0.0.1:{port}/_stcore/health") == "ok" or command.poll() is not None)
+        for _ in range(600):
+            if answer(f"http://127.0.0.1:{port}/_stcore/health") == "ok" or command.poll() is not None:
+                break
+            time.sleep(0.05)
         children = psutil.Process(command.pid).children(recursive=True)
         assert children, (folder / "out.txt").read_text()
         yield port
         command.terminate()
-        command.wait(30)
-        psutil.wait_procs(children, timeout=30)
-        assert [child for child in children if child.is_running()] == []
+        assert command.wait(30) == 0
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert alive == []
     finally:
+        for child in children:
+            if child.is_running():
+                child.kill()
         command.kill()
         command.wait()
-
-
-def wait_for(happens, patience: int = 600) -> None:
-    waiting = threading.Event()
-    for _ in range(patience):
-        if happens():
-            return
-        waiting.wait(0.05)
-    raise AssertionError("it did not happen")
 
 
 def answer(url: str, host: str | None = None) -> str | None:
