@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import Future
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import psutil
 from streamlit.runtime import exists, get_instance
@@ -13,7 +13,8 @@ from cam.asked import running
 
 # What is asked of a network; each waits until it is its turn.
 EXPLAIN = "explain"
-_PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pillow")
+# Those that are installed are named.
+_PACKAGES = ("streamlit", "tensorflow", "tensorflow-cpu", "openvino", "keras", "numpy", "pillow")
 _started = time.time()
 
 
@@ -31,9 +32,20 @@ def health() -> tuple[bool, dict]:
         "waiting_or_explaining": running(EXPLAIN),
         "networks": networks,
         "memory_mb": {name: round(value / 2**20) for name, value in memory().items()},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
     }
     return well, about
+
+
+def versions() -> dict[str, str]:
+    """The packages that explain photos, with their versions."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def network_states() -> list[dict]:

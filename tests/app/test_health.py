@@ -52,6 +52,15 @@ def test_the_health_page_says_how_the_networks_are(networks):
         assert health()[1]["waiting_or_explaining"] == 2
 
 
+def test_the_versions_are_those_that_are_imported():
+    import keras
+    import streamlit
+
+    found = health()[1]["versions"]
+    assert (found["streamlit"], found["keras"]) == (streamlit.__version__, keras.__version__)
+    assert len({"tensorflow", "tensorflow-cpu"} & set(found)) == 1
+
+
 def test_a_server_is_not_well_where_no_network_can_be_loaded(networks, monkeypatch):
     monkeypatch.setattr(loading, "_models", {"own/broken": ((), networks["own/broken"])})
     well, about = health()
