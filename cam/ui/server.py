@@ -5,18 +5,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from streamlit import config
 
+from cam.errors import SettingsError
 from cam.log import start_log
-from cam.settings import read_settings
+from cam.settings import Settings, read_settings
 
 
 def start_server() -> None:
     """Have what is asked logged, as the settings say."""
-    start_log(read_settings().log)
+    if settings := _settings():
+        start_log(settings.log)
 
 
 def operator_routes() -> list[Route]:
     """The addresses `/healthz` and `/metrics` below the base path, where the settings open them."""
-    if not read_settings().metrics:
+    settings = _settings()
+    if not settings or not settings.metrics:
         return []
     # Imported only where they are used.
     from cam.ui.counters import CONTENT_TYPE, Counters
@@ -34,3 +37,11 @@ def operator_routes() -> list[Route]:
     base = config.get_option("server.baseUrlPath").strip("/")
     prefix = f"/{base}" if base else ""
     return [Route(f"{prefix}/healthz", health_page), Route(f"{prefix}/metrics", metrics_page)]
+
+
+def _settings() -> Settings | None:
+    try:
+        return read_settings()
+    # The page says which, instead of what it shows otherwise.
+    except SettingsError:
+        return None

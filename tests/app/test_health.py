@@ -10,7 +10,7 @@ from cam.asked import asked
 from cam.errors import ModelError
 from cam.ui.counters import Counters
 from cam.ui.health import health
-from cam.ui.server import operator_routes
+from cam.ui.server import operator_routes, start_server
 
 
 @pytest.fixture
@@ -102,6 +102,12 @@ def test_the_operators_pages_are_there_only_where_they_were_asked_for(monkeypatc
     monkeypatch.setenv("CAM_METRICS", "yes")
     prefix = base and "/cam"
     assert [route.path for route in operator_routes()] == [f"{prefix}/healthz", f"{prefix}/metrics"]
+
+
+def test_a_wrong_setting_is_said_by_the_page_and_does_not_keep_the_server_from_starting(monkeypatch):
+    monkeypatch.setenv("CAM_METRICS", "perhaps")
+    start_server()
+    assert operator_routes() == []
 
 
 def test_a_server_that_is_not_well_says_so_by_its_status(monkeypatch, networks):
