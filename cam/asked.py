@@ -37,7 +37,7 @@ def running(what: str) -> int:
 
 @contextmanager
 def asked(what: str, **about: str | int | float | bool) -> Iterator[Told]:
-    """Around what was asked. What is put into the dictionary that this gives is told too.
+    """Around what was asked. What is put into the dictionary that this gives is told too, also another `outcome`.
 
     Told are `asked` (what), `about`, `ms`, and `outcome`: "done"; "refused" where it was something that a user can
     cause; "stopped" where the visitor asked for something else meanwhile or nothing more could be shown; "failed" with
@@ -56,7 +56,8 @@ def asked(what: str, **about: str | int | float | bool) -> Iterator[Told]:
             told["error"] = type(error).__name__
         raise
     finally:
-        told |= {"ms": round(1000 * (time.perf_counter() - start), 1), "outcome": outcome}
+        told["ms"] = round(1000 * (time.perf_counter() - start), 1)
+        told.setdefault("outcome", outcome)
         with _lock:
             _running[what] -= 1
         for listener in _listeners:

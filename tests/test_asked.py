@@ -42,6 +42,12 @@ def test_how_it_ended_is_told_without_the_text_of_the_error_which_passes(told, e
     assert line == {"asked": "decode", **outcome}
 
 
+def test_what_is_refused_without_an_error_can_say_so(told):
+    with asked("access") as about:
+        about["outcome"] = "refused"
+    assert (told[0]["asked"], told[0]["outcome"]) == ("access", "refused")
+
+
 def test_what_is_being_done_is_counted_until_it_ends_however_it_ends():
     inside, leave = threading.Event(), threading.Event()
 
