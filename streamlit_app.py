@@ -17,6 +17,8 @@ def main() -> None:
     from cam.ui.guess_page import guess_page
     from cam.ui.inside_page import inside_page
     from cam.ui.map_page import map_page
+    from cam.ui.runs import watched
+    from cam.ui.share import show_share
     from cam.ui.why_page import why_page
 
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
@@ -28,14 +30,19 @@ def main() -> None:
         st.Page(why_page, title="Why it can", url_path="why"),
         st.Page(guess_page, title="Guess first", url_path="guess"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    with watched(page.url_path):
+        show_share()
+        page.run()
 
 
 @asynccontextmanager
 async def lifespan(app: st.App):
     """Have the network loaded soon after the server is up, so that it is ready when the first page opens."""
     from cam.loading import preload
+    from cam.ui.server import start_server
 
+    start_server()
     preload()
     yield
 
@@ -44,5 +51,6 @@ if __name__ == "__main__":
     main()
 else:
     from cam.ui.access import guards
+    from cam.ui.server import operator_routes
 
-    app = st.App(__file__, lifespan=lifespan, middleware=guards())
+    app = st.App(__file__, lifespan=lifespan, middleware=guards(), routes=operator_routes())

@@ -17,6 +17,7 @@ from PIL import Image
 
 from cam import loading
 from cam.agreement import Agreement, agreement
+from cam.asked import asked
 from cam.attribution import Attribution
 from cam.explanation import Explanation
 from cam.images import open_image
@@ -74,21 +75,25 @@ def _opened(data: bytes) -> Image.Image:
 @_cached_result
 def _shown(digest: str, _data: bytes) -> Shown:
     _forget_later()
-    image = _opened(_data)
-    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
-    return Shown(data_uri(image, "JPEG", quality=85), image.size)
+    with asked("decode", bytes=len(_data)) as told:
+        image = _opened(_data)
+        told |= {"width": image.width, "height": image.height}
+        image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
+        return Shown(data_uri(image, "JPEG", quality=85), image.size)
 
 
 @_cached_result
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(_opened(_data), fit=fit, detail=detail)
+    with asked("explain", network=loading.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
+        return loading.loaded_model(network).explain(_opened(_data), fit=fit, detail=detail)
 
 
 @_cached_result
 def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(_opened(_data), method=method, layer=layer)
+    with asked("explain", network=loading.base_name(network), method=method, layer=layer or "last", bytes=len(_data)):
+        return loading.loaded_model(network).explain(_opened(_data), method=method, layer=layer)
 
 
 def shown(photo: Photo) -> Shown:

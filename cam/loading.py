@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from cam.asked import asked
 from cam.models.registry import ModelSpec, default_model, find_spec
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def request_model(name: str) -> "Future[Model]":
             future = _loader.submit(_load, name)
             _models[name] = (stamp, future)
         return future
+
+
+def requested() -> "dict[str, Future[Model]]":
+    """The networks that were asked for so far, by name: loaded, loading, or failed."""
+    with _lock:
+        return {name: future for name, (_, future) in _models.items()}
 
 
 def submit(work: Callable, *arguments: object) -> Future:
@@ -164,16 +171,20 @@ def start_download(network: str) -> Download:
         if running is not None and not running.end.done():
             return running
         download = _downloads[network] = Download()
-    threading.Thread(target=_download, args=(find_spec(network).source.download, download), daemon=True).start()
+    threading.Thread(
+        target=_download, args=(network, find_spec(network).source.download, download), daemon=True
+    ).start()
     return download
 
 
-def _download(fetch: Callable, download: Download) -> None:
+def _download(network: str, fetch: Callable, download: Download) -> None:
     def report(share: float) -> None:
         download.share = share
 
     try:
-        download.end.set_result(fetch(report))
+        with asked("download", network=network):
+            path = fetch(report)
+        download.end.set_result(path)
     # Handed to whoever asks for the result; a thread has nobody else to raise to.
     except BaseException as error:
         download.end.set_exception(error)

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from cam import cached, loading
+from cam.asked import asked
 from cam.explanation import Prediction, Scored
 from cam.image_limits import turns
 from cam.images import open_image
@@ -61,7 +62,13 @@ def save_menu(photo: cached.Photo, spec: ModelSpec, explanation: Scored, chosen:
 
 
 def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
-    row.download_button(label, make, name, mime, key=f"save_{label}", on_click="ignore")
+    def made() -> bytes:
+        with asked("save", file=label) as told:
+            data = make()
+            told["bytes"] = len(data)
+            return data
+
+    row.download_button(label, made, name, mime, key=f"save_{label}", on_click="ignore")
 
 
 def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,16 +44,27 @@ def watched_environment(log: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "WATCH_LOG": str(log), **more}
 
 
-@contextmanager
-def running_server(folder: Path, **environment: str) -> Iterator[Server]:
-    """A server of its own, stopped at the end; its output is in `folder`/server.txt."""
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
-    server = Server(f"http://localhost:{port}", folder / "connections.txt")
-    options = ["--server.headless", "true", "--server.port", str(port)]
+        return free.getsockname()[1]
+
+
+@contextmanager
+def running_server(
+    folder: Path, *, start: Sequence[str] = ("streamlit", "run", "streamlit_app.py"), **environment: str
+) -> Iterator[Server]:
+    """A server of its own, stopped at the end; its output is in `folder`/server.txt.
+
+    `start` is the module that starts it, with its arguments.
+    """
+    port = free_port()
+    base = environment.get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+    server = Server(f"http://localhost:{port}{base and f'/{base}'}", folder / "connections.txt")
+    environment |= {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": str(port)}
     with (folder / "server.txt").open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
+            [sys.executable, "-m", *start],
             cwd=ROOT,
             env=watched_environment(server.log, **environment),
             stdout=output,

@@ -1,0 +1,47 @@
+"""What the server has besides the pages: the log, and for whoever runs it a health page and counters."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from streamlit import config
+
+from cam.errors import SettingsError
+from cam.log import start_log
+from cam.settings import Settings, read_settings
+
+
+def start_server() -> None:
+    """Have what is asked logged, as the settings say."""
+    if settings := _settings():
+        start_log(settings.log)
+
+
+def operator_routes() -> list[Route]:
+    """The addresses `/healthz` and `/metrics` below the base path, where the settings open them."""
+    settings = _settings()
+    if not settings or not settings.metrics:
+        return []
+    # Imported only where they are used.
+    from cam.ui.counters import CONTENT_TYPE, Counters
+    from cam.ui.health import health
+
+    counters = Counters()
+
+    def health_page(request: Request) -> Response:
+        well, about = health()
+        return JSONResponse(about, 200 if well else 503, {"Cache-Control": "no-store"})
+
+    def metrics_page(request: Request) -> Response:
+        return Response(counters.text(), media_type=CONTENT_TYPE)
+
+    base = config.get_option("server.baseUrlPath").strip("/")
+    prefix = f"/{base}" if base else ""
+    return [Route(f"{prefix}/healthz", health_page), Route(f"{prefix}/metrics", metrics_page)]
+
+
+def _settings() -> Settings | None:
+    try:
+        return read_settings()
+    # The page says which, instead of what it shows otherwise.
+    except SettingsError:
+        return None
