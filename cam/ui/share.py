@@ -9,6 +9,7 @@ import segno
 import streamlit as st
 
 from cam.settings import read_settings
+from cam.ui.access import with_code
 
 _STYLE = Path(__file__).with_name("share.css")
 
@@ -29,13 +30,15 @@ def show_address(addresses: tuple[str, ...]) -> None:
     address = addresses[0]
     if len(addresses) > 1:
         address = st.radio("This computer is in several networks", addresses, key="shared_address", horizontal=True)
-    place = _place()
+    place, link = _place(), with_code(address)
     if place and st.toggle("With what I see now: page, photo, network and class", key="shared_place"):
-        address += place
+        address = link = address + place
     st.html(
-        f'<div class=qr-code><img src="{qr_code(address)}" alt="QR code of the address">'
+        f'<div class=qr-code><img src="{qr_code(link)}" alt="QR code of the address">'
         f"<p class=address>{html.escape(address)}</p></div>"
     )
+    if link != address:
+        st.caption("The QR code brings the access code with it; whoever types the address is asked for it.")
     if _is_local(address):
         st.caption("It works in the same Wi-Fi as this computer.")
 

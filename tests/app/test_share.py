@@ -53,6 +53,15 @@ def test_the_address_is_shown_when_it_is_asked_for(monkeypatch):
     assert not at.run().exception
 
 
+def test_the_code_brings_the_access_code_and_the_text_does_not(monkeypatch):
+    monkeypatch.setenv("CAM_ACCESS_CODE", "apple pie")
+    at = panel(WIFI)
+    (page,) = (element.proto.body for element in at.get("html") if "qr-code" in element.proto.body)
+    assert shown(at) == WIFI and share.qr_code(f"{WIFI}/enter#apple%20pie") in page
+    assert any("brings the access code" in text.value for text in at.caption)
+    assert "apple" not in "".join(text.value for text in at.caption)
+
+
 @pytest.mark.parametrize(
     ("address", "same_network"),
     [(WIFI, True), (CABLE, True), ("https://cam.school.example", False), ("https://school.example/cam", False)],
