@@ -39,12 +39,13 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
     maximum = heatmap.max()
     if maximum <= 0:
         return []
-    regions, count = ndimage.label(heatmap >= threshold * maximum)
-    peaks = ndimage.maximum(heatmap, regions, range(1, count + 1))
-    found = [
-        Box(int(x.start), int(y.start), int(x.stop), int(y.stop), float(peak))
-        for (y, x), peak in zip(ndimage.find_objects(regions), peaks, strict=True)
-    ]
+    regions, _ = ndimage.label(heatmap >= threshold * maximum)
+    found = []
+    for number, place in enumerate(ndimage.find_objects(regions), 1):
+        # Of this part only: ndimage.maximum would sort all pixels of the picture.
+        peak = heatmap[place][regions[place] == number].max()
+        down, across = place
+        found.append(Box(int(across.start), int(down.start), int(across.stop), int(down.stop), float(peak)))
     return sorted(found, key=lambda box: -box.peak)
 
 
