@@ -39,13 +39,16 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
     maximum = heatmap.max()
     if maximum <= 0:
         return []
-    regions, _ = ndimage.label(heatmap >= threshold * maximum)
+    reached = heatmap >= threshold * maximum
+    rows, columns = (np.flatnonzero(reached.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    inner = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
+    regions, _ = ndimage.label(reached[inner])
     found = []
-    for number, place in enumerate(ndimage.find_objects(regions), 1):
-        # Of this part only: ndimage.maximum would sort all pixels of the picture.
-        peak = heatmap[place][regions[place] == number].max()
-        down, across = place
-        found.append(Box(int(across.start), int(down.start), int(across.stop), int(down.stop), float(peak)))
+    for number, (y, x) in enumerate(ndimage.find_objects(regions), 1):
+        # In this part only: ndimage.maximum would sort all pixels of the picture.
+        peak = heatmap[inner][y, x][regions[y, x] == number].max()
+        found.append(Box(left + x.start, top + y.start, left + x.stop, top + y.stop, float(peak)))
     return sorted(found, key=lambda box: -box.peak)
 
 
