@@ -39,12 +39,16 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
     maximum = heatmap.max()
     if maximum <= 0:
         return []
-    regions, count = ndimage.label(heatmap >= threshold * maximum)
-    peaks = ndimage.maximum(heatmap, regions, range(1, count + 1))
-    found = [
-        Box(int(x.start), int(y.start), int(x.stop), int(y.stop), float(peak))
-        for (y, x), peak in zip(ndimage.find_objects(regions), peaks, strict=True)
-    ]
+    reached = heatmap >= threshold * maximum
+    rows, columns = (np.flatnonzero(reached.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    inner = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
+    regions, _ = ndimage.label(reached[inner])
+    found = []
+    for number, (y, x) in enumerate(ndimage.find_objects(regions), 1):
+        # In this part only: ndimage.maximum would sort all pixels of the picture.
+        peak = heatmap[inner][y, x][regions[y, x] == number].max()
+        found.append(Box(left + x.start, top + y.start, left + x.stop, top + y.stop, float(peak)))
     return sorted(found, key=lambda box: -box.peak)
 
 
