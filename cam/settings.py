@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from cam.errors import SettingsError
 
 _PROJECT = Path(__file__).parent.parent
@@ -38,6 +40,15 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     files = tuple(Path(part) for part in environ.get("CAM_MODEL_FILES", "").split(os.pathsep) if part.strip())
     limit = _megabytes(environ, "CAM_MODEL_MB", _MODEL_MB) * 2**20
     return Settings(models=_models(environ), model_files=files, model_bytes=limit)
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """`CAM_CACHE`, the folder of converted networks (see `cam.models.converted`), there or not.
+
+    Default: `classcam` where the user's caches are, such as ~/.cache.
+    """
+    text = environ.get("CAM_CACHE", "").strip()
+    return Path(text).expanduser() if text else platformdirs.user_cache_path("classcam", appauthor=False)
 
 
 def _models(environ: Mapping[str, str]) -> Path | None:

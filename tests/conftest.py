@@ -12,6 +12,8 @@ from PIL import Image
 
 _KERAS_HOME = tempfile.TemporaryDirectory(prefix="classcam-tests-")
 os.environ["KERAS_HOME"] = _KERAS_HOME.name
+# Where OpenVINO is installed, one conversion serves all tests of a run.
+os.environ["CAM_CACHE"] = str(Path(_KERAS_HOME.name, "converted"))
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import keras
 
 from cam.errors import ModelError
+from cam.models.linear_head import LINEAR
 
-SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
 # What leaves every number as it is when a network is run, though the shape may be another.
 _VIEWS = frozenset(
     "Flatten Reshape Squeeze Identity Cast Dropout SpatialDropout2D GaussianDropout AlphaDropout GaussianNoise "

@@ -1,9 +1,8 @@
 """A Keras network made ready to be explained: for photos of any size where it can be, with its head, layer by layer.
 
-The only place that runs one. Passes queue here, because each uses all cores, and are counted.
+The only place that runs one by TensorFlow (`cam.models.fast` runs converted ones). Passes queue and are counted.
 """
 
-import os
 import threading
 from functools import cached_property
 
@@ -13,14 +12,13 @@ import tensorflow as tf
 
 from cam.errors import ModelError
 from cam.models.graph import any_size, flattened, input_form
-from cam.models.head import Head, find_head, network_output, score_tensor
+from cam.models.head import find_head, score_tensor
+from cam.models.linear_head import Head, network_output
 from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_layers
 from cam.models.probe import Probe, Tap
+from cam.models.slots import SLOTS as _SLOTS
 
 _USUAL_STRIDE = 32
-# A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
-_CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
-_SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
 
 
 class Network:
@@ -106,6 +104,11 @@ class Network:
 
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
         return tf.function(call, input_signature=signature)
+
+    @property
+    def traces(self) -> int:
+        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self.features.experimental_get_tracing_count()
 
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
         """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass.

@@ -1,0 +1,8 @@
+"""How many forward passes run at once, whatever runs them."""
+
+import os
+import threading
+
+# A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
+_CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
+SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
