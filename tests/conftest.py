@@ -40,6 +40,17 @@ def lite0():
 
 
 @pytest.fixture(scope="session")
+def by_keras():
+    """The same network run by TensorFlow, whatever is installed."""
+    from cam.engine import Model
+    from cam.models.registry import find_spec
+
+    spec = find_spec("efficientnet-lite0")
+    build, _ = spec.resolve()
+    return Model(spec, build(spec.source.require()))
+
+
+@pytest.fixture(scope="session")
 def lite2():
     """The embedded EfficientNet-Lite2, loaded once."""
     import cam

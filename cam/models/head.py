@@ -150,7 +150,7 @@ def _folded(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
     node = producer(tensor)
     while is_view(node.operation) or _is_scaling(node, len(weight)):
         if not is_view(node.operation):
-            scale, shift = _scale_and_shift(node.operation)
+            scale, shift = scale_and_shift(node.operation)
             weight, bias = scale[:, np.newaxis] * weight, bias + shift @ weight
         tensor = node.input_tensors[0]
         node = producer(tensor)
@@ -170,7 +170,7 @@ def _is_scaling(node, channels: int) -> bool:
     return shape[-1] == channels and all(side == 1 for side in shape[1:-1])
 
 
-def _scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """float64 (K,) each: x -> scale * x + shift (Ioffe & Szegedy, ICML 2015, algorithm 2, step 11)."""
     mean, variance = (np.asarray(value).astype(np.float64) for value in (layer.moving_mean, layer.moving_variance))
     scale = 1 / np.sqrt(variance + layer.epsilon)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cam.errors import ModelError
+from cam.models.folded import folded
 from cam.models.graph import any_size, flattened, input_form
 from cam.models.head import find_head, score_tensor
 from cam.models.linear_head import Head, network_output
@@ -85,20 +86,25 @@ class Network:
         return round(max(self.pitch or (_USUAL_STRIDE,)))
 
     @cached_property
+    def _body(self) -> keras.Model:
+        """Up to the feature maps of the head, without what can be folded away."""
+        return folded(keras.Model(self.graph.inputs[0], self._features))
+
+    @cached_property
     def features(self) -> tf.types.experimental.PolymorphicFunction:
         """(n, height, width, 3), preprocessed -> the feature maps (n, h, w, K) of the head, traced once."""
-        inner = keras.Model(self.graph.inputs[0], self._features)
+        body = self._body
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(lambda pixels: inner(pixels, training=False), input_signature=signature)
+        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature)
 
     @cached_property
     def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
         """Like `features`, with the scores beside them, float64 as `Explanation.scores` sums them."""
-        inner = keras.Model(self.graph.inputs[0], self._features)
+        body = self._body
         weight, bias = (tf.constant(values, tf.float64) for values in (self.head.weight, self.head.bias))
 
         def call(pixels):
-            maps = inner(pixels, training=False)
+            maps = body(pixels, training=False)
             means = tf.reduce_mean(tf.cast(maps, tf.float64), axis=(1, 2))
             return maps, tf.matmul(means, weight) + bias
 

@@ -41,15 +41,6 @@ def spec():
 
 
 @pytest.fixture(scope="module")
-def by_keras(spec):
-    """The same network run by TensorFlow."""
-    from cam.engine import Model
-
-    build, _ = spec.resolve()
-    return Model(spec, build(spec.source.require()))
-
-
-@pytest.fixture(scope="module")
 def record(lite0):
     """The network, converted once."""
     return fast.convert(lite0._network.whole, lite0.noise())
