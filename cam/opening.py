@@ -54,7 +54,8 @@ def _reopened(spec: ModelSpec, kept: Path | None, build: "Callable[[], Network]"
         return None
     try:
         return check(spec, fast.FastNetwork(found, build))
-    except (ModelError, RuntimeError) as error:
+    # The last: there is an OpenVINO, but not one for this machine.
+    except (ModelError, RuntimeError, ImportError) as error:
         _log.warning("The converted network %s cannot be used (%s); it is made again.", kept, error)
         return None
 

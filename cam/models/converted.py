@@ -1,5 +1,8 @@
 """Converted networks on disk, so that the next start needs no Keras: one file each, which is whole or is not there.
 
+A file holds numbers and OpenVINO's XML, and reading it runs no code; but whoever can write into the folder decides what
+the network says, so it is one of the user's own.
+
 Nothing here stops a network from loading: where the folder cannot be written to, or a file in it is damaged, a line in
 the log says so, and the network is converted again.
 """
@@ -9,7 +12,9 @@ import json
 import logging
 import os
 import re
+import time
 import uuid
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +29,8 @@ from cam.settings import cache_folder
 # As many networks as were used last stay; a new version of anything leaves its old files behind.
 _KEPT = 8
 _SUFFIX = ".network.npz"
+# A file that is being written; one that is older than this many seconds never will be whole.
+_PART, _PART_SECONDS = f"{_SUFFIX}.part", 3600
 _log = logging.getLogger(__name__)
 
 
@@ -58,20 +65,21 @@ def read(path: Path) -> Converted | None:
             output=found["output"],
             **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
         )
-        # The age by which the oldest go.
-        os.utime(path)
     except FileNotFoundError:
         return None
     # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
     except Exception as error:
         _log.warning("The converted network %s cannot be read (%s); it is made again.", path, error)
         return None
+    # The age by which the oldest go; a folder may be there for reading only.
+    with suppress(OSError):
+        os.utime(path)
     return converted
 
 
 def write(path: Path, converted: Converted) -> None:
     """Put a network in its place in one step, also where another process does the same now."""
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
@@ -99,6 +107,14 @@ def write(path: Path, converted: Converted) -> None:
 
 
 def _drop_oldest(folder: Path) -> None:
-    files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-    for file in files[_KEPT:]:
+    """Leave the networks used last, and nothing of a process that ended while it wrote."""
+    ages: dict[Path, int] = {}
+    for file in folder.iterdir():
+        # Another process may drop the same ones now.
+        with suppress(FileNotFoundError):
+            ages[file] = file.stat().st_mtime_ns
+    networks = sorted((file for file in ages if file.name.endswith(_SUFFIX)), key=ages.get, reverse=True)
+    forgotten = time.time_ns() - _PART_SECONDS * 10**9
+    parts = [file for file in ages if file.name.endswith(_PART) and ages[file] < forgotten]
+    for file in (*networks[_KEPT:], *parts):
         file.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import numpy as np
 from cam.errors import ModelError
 from cam.models.keras_import import import_keras
 from cam.models.linear_head import Head
-from cam.models.slots import SLOTS
+from cam.models.slots import PASSES, SLOTS
 
 if TYPE_CHECKING:
     from cam.models.network import Network
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _KERNELS = 64
 OPTIONS = {
     "PERFORMANCE_HINT": "LATENCY",
+    # Together the passes that run at once have all cores.
+    "NUM_STREAMS": PASSES,
     "INFERENCE_PRECISION_HINT": "f32",
     "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
 }
@@ -61,7 +64,7 @@ class Converted:
 
 def is_installed() -> bool:
     """Whether there is an OpenVINO; it is not imported."""
-    return importlib.util.find_spec("openvino") is not None
+    return bool(importlib.util.find_spec("openvino") and list(metadata.distributions(name="openvino")))
 
 
 def digest(pixels: np.ndarray) -> str:

@@ -5,4 +5,5 @@ import threading
 
 # A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
 _CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
-SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
+PASSES = max(1, (os.cpu_count() or 1) // _CORES_A_PASS)
+SLOTS = threading.BoundedSemaphore(PASSES)
