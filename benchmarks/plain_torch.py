@@ -1,10 +1,14 @@
 """A peer to measure against: torch-cam's CAM on ResNet-50 (He et al., CVPR 2016) in plain PyTorch, random weights."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
+# ImageNet's photos, 0..1.
+_MEAN, _DEVIATION = (np.array(rgb, np.float32) for rgb in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 # Of the four stages: blocks, filters, stride of the first block.
 _STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2))
 
@@ -65,7 +69,7 @@ def run_bare(module: nn.Module, pixels: np.ndarray, *, channels_last: bool = Fal
 
 
 class TorchCam:
-    """torch-cam as its README shows it: a photo, its best class, and the map of that class."""
+    """torch-cam as its README shows it: a photo, its five best classes, and the map of one class."""
 
     def __init__(self) -> None:
         from torchcam.methods import CAM
@@ -73,11 +77,54 @@ class TorchCam:
         self._network = network()
         self._extractor = CAM(self._network, target_layer="layer4", fc_layer="fc")
 
-    def __call__(self, image: Image.Image, side: int) -> tuple[list[int], np.ndarray]:
-        """The five best classes, and the map of the best."""
-        pixels = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255.0
-        given = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+    def scores(self, image: Image.Image, side: int) -> torch.Tensor:
+        """One pass over the photo as a square of `side` pixels; the extractor keeps the feature maps."""
+        pixels = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+        given = torch.from_numpy(((pixels / np.float32(255) - _MEAN) / _DEVIATION).transpose(2, 0, 1)[None].copy())
         with torch.no_grad():
-            scores = self._network(given)[0]
-        best = torch.softmax(scores, 0).topk(5).indices.tolist()
-        return best, self._extractor(best[0], scores[None])[0].numpy()
+            return self._network(given)[0]
+
+    def best(self, scores: torch.Tensor) -> list[int]:
+        """The five best classes."""
+        return torch.softmax(scores, 0).topk(5).indices.tolist()
+
+    def small_map(self, index: int, scores: torch.Tensor) -> np.ndarray:
+        """float32 (7, 7), 0..1: the map of a class of the photo that was given last."""
+        return self._extractor(index, scores[None])[0][0].numpy()
+
+
+def explained(image: Image.Image, side: int, finish: Callable[[Image.Image, np.ndarray], object]) -> Callable[[], None]:
+    """What takes the photo to its five best classes and the map of the best, and that through `finish`."""
+    peer = TorchCam()
+
+    def run() -> None:
+        scores = peer.scores(image, side)
+        finish(image, peer.small_map(peer.best(scores)[0], scores))
+
+    return run
+
+
+def another_class(
+    image: Image.Image, side: int, finish: Callable[[Image.Image, np.ndarray], object]
+) -> Callable[[], None]:
+    """What makes the map of another class of a photo that was given already, and takes it through `finish`."""
+    peer = TorchCam()
+    scores = peer.scores(image, side)
+    return lambda: finish(image, peer.small_map(235, scores))
+
+
+def small(image: Image.Image, cells: np.ndarray) -> np.ndarray:
+    """The map as it is."""
+    return cells
+
+
+def enlarged(image: Image.Image, cells: np.ndarray) -> np.ndarray:
+    """The map at the size of the photo."""
+    return np.asarray(Image.fromarray(cells).resize(image.size, Image.Resampling.BILINEAR))
+
+
+def picture(image: Image.Image, cells: np.ndarray) -> Image.Image:
+    """The map over the photo, by torch-cam's own function."""
+    from torchcam.utils import overlay_mask
+
+    return overlay_mask(image, Image.fromarray(cells), alpha=0.5)

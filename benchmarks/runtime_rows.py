@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 import cam
 from cam.engine import Model
@@ -52,25 +53,30 @@ def bare(make: Callable[[Network, np.ndarray], Callable[[], np.ndarray]], name: 
     return run, float(np.abs(run() - expected).max() / max(1.0, np.abs(expected).max()))
 
 
+def as_keras_built_it(network: Network, pixels: np.ndarray):
+    body = keras.Model(network.graph.inputs[0], network._features)
+    run = tf.function(lambda given: body(given, training=False), input_signature=[tf.TensorSpec((None, None, None, 3))])
+    return lambda: run(tf.constant(pixels)).numpy()
+
+
+def folded(network: Network) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What `Network.features` traces, to be traced for one shape."""
+    return lambda pixels: network._body(pixels, training=False)
+
+
 def tensorflow(network: Network, pixels: np.ndarray):
     return lambda: network.features(tf.constant(pixels)).numpy()
 
 
 def xla(network: Network, pixels: np.ndarray):
-    run = tf.function(inner(network), jit_compile=True, input_signature=[tf.TensorSpec(pixels.shape)])
-    return lambda: run(tf.constant(pixels)).numpy()
-
-
-def folded(network: Network, pixels: np.ndarray):
-    body = without_norms(keras.Model(network.graph.inputs[0], network._features))
-    run = tf.function(lambda x: body(x, training=False), input_signature=[tf.TensorSpec((None, None, None, 3))])
+    run = tf.function(folded(network), jit_compile=True, input_signature=[tf.TensorSpec(pixels.shape)])
     return lambda: run(tf.constant(pixels)).numpy()
 
 
 def litert(network: Network, pixels: np.ndarray):
     from ai_edge_litert.interpreter import Interpreter
 
-    function = tf.function(inner(network)).get_concrete_function(tf.TensorSpec(pixels.shape))
+    function = tf.function(folded(network)).get_concrete_function(tf.TensorSpec(pixels.shape))
     content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
     interpreter = Interpreter(model_content=content, num_threads=THREADS)
     interpreter.allocate_tensors()
@@ -105,74 +111,63 @@ def torch_plain(name: str, size: tuple[int, int], *, channels_last: bool = False
     return partial(plain_torch.run_bare, module, pixels, channels_last=channels_last), None
 
 
-def engine(name: str, fit: str, *, fast_too: bool):
+def torch_cam(make: str, finish: str, name: str, fit: str):
+    from benchmarks import plain_torch
+
+    make, finish = getattr(plain_torch, make), getattr(plain_torch, finish)
+    return make(cam.open_image(PHOTO), find_spec(name).size, finish), None
+
+
+def models(name: str, *, fast_too: bool) -> tuple[Model, Model]:
+    """The network by TensorFlow, and the one to be measured."""
+    network = Network(keras_network(name), linear=True)
+    plain = Model(find_spec(name), network)
+    if not fast_too:
+        return plain, plain
+    return plain, Model(plain.spec, fast.FastNetwork(fast.convert(network, plain.noise()), lambda: network))
+
+
+def engine(finish: Callable, name: str, fit: str, *, fast_too: bool):
     """From an opened photo to the five best classes and the map of the best; the error is that of the scores."""
-    image, network = cam.open_image(PHOTO), Network(keras_network(name), linear=True)
-    model = plain = Model(find_spec(name), network)
-    if fast_too:
-        model = Model(plain.spec, fast.FastNetwork(fast.convert(network, plain.noise()), lambda: network))
+    image = cam.open_image(PHOTO)
+    plain, model = models(name, fast_too=fast_too)
     expected, found = (one.explain(image, fit=fit).scores for one in (plain, model))
 
     def run() -> None:
         explanation = model.explain(image, fit=fit)
-        explanation.class_map(explanation.top(5)[0].index)
+        finish(image, explanation, explanation.top(5)[0].index)
 
     return run, float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
 
 
+def another_class(finish: Callable, name: str, fit: str):
+    image = cam.open_image(PHOTO)
+    explanation = models(name, fast_too=False)[0].explain(image, fit=fit)
+    return partial(finish, image, explanation, 235), None
+
+
+def small(image: Image.Image, explanation: cam.Explanation, index: int) -> np.ndarray:
+    return explanation.class_map(index)
+
+
+def enlarged(image: Image.Image, explanation: cam.Explanation, index: int) -> np.ndarray:
+    return explanation.heatmap(index)
+
+
+def picture(image: Image.Image, explanation: cam.Explanation, index: int) -> Image.Image:
+    return cam.overlay(image, explanation.heatmap(index))
+
+
 def pass_alone(name: str, fit: str):
     """The fastest bare pass, on an input of the size that the photo has for the network."""
-    plain = Model(find_spec(name), Network(keras_network(name), linear=True))
+    plain, _ = models(name, fast_too=False)
     return bare(openvino_fixed, name, plain.input_size(cam.open_image(PHOTO).size, fit=fit))
 
 
-def torch_cam(name: str, fit: str):
-    from benchmarks.plain_torch import TorchCam
-
-    return partial(TorchCam(), cam.open_image(PHOTO), find_spec(name).size), None
-
-
-def inner(network: Network) -> Callable[[tf.Tensor], tf.Tensor]:
-    body = keras.Model(network.graph.inputs[0], network._features)
-    return lambda pixels: body(pixels, training=False)
-
-
-class Nothing(keras.layers.Layer):
-    """What is left of a batch normalisation."""
-
-    def call(self, inputs, mask=None):
-        return inputs
-
-
-def without_norms(body: keras.Model) -> keras.Model:
-    """The same network with each batch normalisation folded into the convolution before it."""
-    norms = {}
-    for layer in body.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            before = layer._inbound_nodes[-1].input_tensors[0]._keras_history.operation
-            norms[before.name] = layer
-
-    def copy(layer):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            return Nothing(name=layer.name)
-        config = layer.get_config() | ({"use_bias": True} if layer.name in norms else {})
-        return type(layer).from_config(config)
-
-    twin = keras.models.clone_model(body, clone_function=copy)
-    for name, norm in norms.items():
-        layer = body.get_layer(name)
-        kernel, *bias = layer.get_weights()
-        scale = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
-        shift = norm.beta.numpy() + scale * ((bias[0] if bias else 0) - norm.moving_mean.numpy())
-        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-        twin.get_layer(name).set_weights([kernel * (scale[:, None] if depthwise else scale), shift])
-    return twin
-
-
 RUNTIMES = (
-    Row("TensorFlow, tf.function, any shape", "tensorflow", partial(bare, tensorflow)),
+    Row("TensorFlow, any shape, as Keras built it", "tensorflow", partial(bare, as_keras_built_it)),
+    Row("TensorFlow, any shape, batch norms folded", "tensorflow", partial(bare, tensorflow)),
     Row("TensorFlow, XLA, one shape", "tensorflow", partial(bare, xla)),
-    Row("TensorFlow, batch norms folded", "tensorflow", partial(bare, folded)),
     Row("LiteRT/XNNPACK, one shape", "ai_edge_litert", partial(bare, litert)),
     Row("OpenVINO, any shape", "openvino", partial(bare, openvino)),
     Row("OpenVINO, one shape", "openvino", partial(bare, openvino_fixed)),
@@ -181,9 +176,25 @@ TORCH = (
     Row("PyTorch, eager", "torch", torch_plain),
     Row("PyTorch, eager, channels last", "torch", partial(torch_plain, channels_last=True)),
 )
-ENGINES = (
-    Row("ClassCam by TensorFlow", "tensorflow", partial(engine, fast_too=False)),
-    Row("ClassCam by OpenVINO", "openvino", partial(engine, fast_too=True)),
-    Row("the pass alone, OpenVINO, one shape", "openvino", pass_alone),
-    Row("torch-cam, CAM of one class", "torchcam", torch_cam),
-)
+PEER = "torch-cam, CAM of one class"
+
+
+def engines(finish: Callable) -> tuple[Row, ...]:
+    """From a photo to its five best classes and the map of the best, finished in one way."""
+    return (
+        Row("ClassCam by TensorFlow", "tensorflow", partial(engine, finish, fast_too=False)),
+        Row("ClassCam by OpenVINO", "openvino", partial(engine, finish, fast_too=True)),
+        Row("the pass alone, OpenVINO, one shape", "openvino", pass_alone),
+    )
+
+
+def peer(finish: Callable) -> Row:
+    return Row(PEER, "torchcam", partial(torch_cam, "explained", finish.__name__))
+
+
+def classes(finish: Callable) -> tuple[Row, ...]:
+    """The map of another class of a photo that was explained already."""
+    return (
+        Row("ClassCam", "tensorflow", partial(another_class, finish)),
+        Row(PEER, "torchcam", partial(torch_cam, "another_class", finish.__name__)),
+    )

@@ -1,7 +1,8 @@
 """What runs a network fastest here: medians and ratios of one photo, all measured in one run, turn by turn.
 
-Run: .venv/bin/python -m benchmarks.runtimes [--rounds 30] [--json FILE]
-Runtimes that are not installed are passed over. For the peers: pip install torch, pip install --no-deps torchcam.
+Run: .venv/bin/python -m benchmarks.runtimes [--rounds 30] [--output FILE]
+The tables are printed and written to benchmarks/results/runtimes.md. Runtimes that are not installed are passed over.
+For the peers: pip install torch; pip install --no-deps torchcam ai-edge-litert.
 
 Each runtime has a process of its own. In one process their threads wait for work beside each other and take the cores
 from whoever runs: torch-cam took ten times as long as it does alone.
@@ -9,7 +10,6 @@ from whoever runs: torch-cam took ten times as long as it does alone.
 
 import argparse
 import importlib.util
-import json
 import multiprocessing
 import os
 import platform
@@ -24,8 +24,11 @@ from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.runtime_rows import ENGINES, RUNTIMES, THREADS, TORCH, Row
+import cam
+from benchmarks import runtime_rows as rows
+from benchmarks.runtime_rows import PEER, RUNTIMES, THREADS, TORCH, Row
 
+CPU = Path("/proc/cpuinfo")
 # Seconds and memory of an import, in a process of its own.
 IMPORT = """
 import sys, time
@@ -46,13 +49,27 @@ class Section(NamedTuple):
     rows: tuple[Row, ...]
 
 
-LITE2 = "efficientnet-lite2"
+LITE0, LITE2, RESNET50 = "efficientnet-lite0", "efficientnet-lite2", "resnet50"
 SECTIONS = (
-    Section("ResNet-50, random weights, 224 x 224, one pass", "resnet50", (224, 224), (*RUNTIMES, *TORCH)),
-    Section("EfficientNet-Lite2, 320 x 320, one pass", LITE2, (320, 320), RUNTIMES),
-    Section("EfficientNet-Lite2, 480 x 224, one pass", LITE2, (480, 224), RUNTIMES),
-    Section("ResNet-50, photo to top 5 and map, 224 x 224", "resnet50", "squash", ENGINES),
-    Section("EfficientNet-Lite2, photo to top 5 and map, whole photo", LITE2, "whole", ENGINES[:-1]),
+    Section("ResNet-50, random weights, 224 x 224: one pass", RESNET50, (224, 224), (*RUNTIMES, *TORCH)),
+    Section("EfficientNet-Lite0, 288 x 288: one pass", LITE0, (288, 288), RUNTIMES),
+    Section("EfficientNet-Lite2, 480 x 224: one pass", LITE2, (480, 224), RUNTIMES),
+    Section(
+        "ResNet-50, 224 x 224: photo to top 5 and map at the size of the photo",
+        RESNET50,
+        "squash",
+        (*rows.engines(rows.enlarged), rows.peer(rows.enlarged)),
+    ),
+    Section(
+        "ResNet-50, 224 x 224: photo to top 5 and picture",
+        RESNET50,
+        "squash",
+        (*rows.engines(rows.picture)[:-1], rows.peer(rows.picture)),
+    ),
+    Section("ResNet-50: another class, its map of 7 x 7 cells", RESNET50, "squash", rows.classes(rows.small)),
+    Section("ResNet-50: another class, its picture", RESNET50, "squash", rows.classes(rows.picture)),
+    Section("EfficientNet-Lite0, whole photo: photo to top 5 and map", LITE0, "whole", rows.engines(rows.enlarged)),
+    Section("EfficientNet-Lite2, whole photo: photo to top 5 and map", LITE2, "whole", rows.engines(rows.enlarged)),
 )
 
 
@@ -123,8 +140,8 @@ def imports() -> dict:
 
 
 COLUMNS = (
-    ("median ms", "median", ".1f"),
-    ("lowest ms", "lowest", ".1f"),
+    ("median ms", "median", ".2f"),
+    ("lowest ms", "lowest", ".2f"),
     ("median to the fastest", "median_ratio", ".2f"),
     ("lowest to the fastest", "lowest_ratio", ".2f"),
     ("made ready in s", "ready", ".1f"),
@@ -132,36 +149,64 @@ COLUMNS = (
 )
 
 
-def show(title: str, table: dict) -> None:
-    print(f"\n{title}\n\n| | {' | '.join(column for column, _, _ in COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
-    for name, row in table.items():
+def table(title: str, measured: dict) -> str:
+    lines = [
+        f"## {title}",
+        "",
+        f"| | {' | '.join(column for column, _, _ in COLUMNS)} |",
+        f"|---|{'--:|' * len(COLUMNS)}",
+    ]
+    for name, row in measured.items():
         cells = ["" if row[key] is None else f"{row[key]:{form}}" for _, key, form in COLUMNS]
-        print(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if PEER in measured:
+        lines.append("")
+        for name in (name for name in measured if name.startswith("ClassCam")):
+            median, lowest = (measured[PEER][key] / measured[name][key] for key in ("median", "lowest"))
+            lines.append(f"* torch-cam takes {median:.2f} times as long as {name} (lowest: {lowest:.2f} times).")
+    return "\n".join(lines)
 
 
-def versions() -> dict:
-    names = ("tensorflow", "keras", "openvino", "ai-edge-litert", "torch", "torchcam", "numpy")
+def import_table() -> str:
+    lines = ["## Import, in a process of its own", "", "| | s | MB |", "|---|--:|--:|"]
+    lines += [f"| {name} | {row['seconds']:.2f} | {row['rss_mb']:.0f} |" for name, row in imports().items()]
+    return "\n".join(lines)
+
+
+def heading(rounds: int) -> str:
+    names = "tensorflow tensorflow-cpu keras openvino ai-edge-litert torch torchcam numpy pillow".split()
     known = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
-    found = {name: known[name] for name in names if name in known}
-    return {"python": platform.python_version(), "machine": platform.machine(), "cores": THREADS, **found}
+    versions = [f"{name} {known[name]}" for name in names if name in known]
+    models = {line.partition(":")[2].strip() for line in CPU.read_text().splitlines() if line.startswith("model name")}
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    size = "{} x {}".format(*cam.open_image(rows.PHOTO).size)
+    return "\n".join(
+        (
+            "# Runtimes",
+            "",
+            f"By `python -m benchmarks.runtimes`: {rounds} rounds, the rows of a table turn by turn, each in a process",
+            f"of its own. The photo is {rows.PHOTO.name}, {size} pixels, opened before.",
+            "",
+            f"* Machine: {', '.join(sorted(models))}, {platform.machine()}, {THREADS} cores; load at the start {load}.",
+            f"* Python {platform.python_version()}, {', '.join(versions)}.",
+        )
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results") / "runtimes.md")
     options = parser.parse_args()
-    report: dict = {"versions": versions(), "load": os.getloadavg()}
-    print(report)
+    parts = [heading(options.rounds)]
+    print(parts[0])
     for number, section in enumerate(SECTIONS):
-        report[section.title] = measure(number, options.rounds)
-        show(section.title, report[section.title])
-    report["imports"] = imports()
-    print("\n| import | s | MB |\n|---|---|---|")
-    for name, row in report["imports"].items():
-        print(f"| {name} | {row['seconds']:.2f} | {row['rss_mb']:.0f} |")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        parts.append(table(section.title, measure(number, options.rounds)))
+        print(f"\n{parts[-1]}", flush=True)
+    parts.append(import_table())
+    print(f"\n{parts[-1]}")
+    options.output.parent.mkdir(exist_ok=True)
+    options.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ import sys
 sys.path.insert(0, "tests/app")
 import app_page
 from cam import loading
-page = app_page.open_page(model="efficientnet-lite2")
+page = app_page.open_page(network="efficientnet-lite2")
 first = app_page.heat_pixels(page)
 page.session_state.chosen = 7
 page.run()
