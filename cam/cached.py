@@ -21,6 +21,7 @@ from cam.asked import asked
 from cam.attribution import Attribution
 from cam.explanation import Explanation
 from cam.images import open_image
+from cam.models.keras_import import import_keras
 from cam.settings import read_settings
 
 if TYPE_CHECKING:
@@ -120,7 +121,6 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
 
 @st.cache_resource(max_entries=16, ttl=f"{KEPT_HOURS}h", show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
-    # Already imported: there is an explanation.
     from cam.engine import class_maps
 
     return agreement(_explanation, class_maps(_explanation))
@@ -159,6 +159,7 @@ def anatomies() -> "Future[tuple[Anatomy, ...]]":
 
 
 def _anatomies() -> "tuple[Anatomy, ...]":
+    import_keras()
     from cam.models import anatomy
 
     return anatomy.anatomies()

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -17,9 +17,16 @@ from cam.grouping import batches
 from cam.images import resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import find_method
-from cam.models.network import Network
-from cam.models.own import completed
+from cam.models.fast import FastNetwork
+from cam.models.keras_import import import_keras
+from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import ModelSpec, spec_of
+from cam.opening import opened
+
+if TYPE_CHECKING:
+    import keras
+
+    from cam.models.network import Network
 
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
@@ -42,10 +49,7 @@ def load_model(name: str | Path) -> "Model":
         ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
             cannot be explained; the text says which and what to do.
     """
-    spec = spec_of(name)
-    build, _ = spec.resolve()
-    network = build(spec.source.require())
-    return Model(completed(spec, network), network)
+    return opened(spec_of(name), Model)
 
 
 class Model:
@@ -61,7 +65,7 @@ class Model:
     def __init__(
         self,
         spec: ModelSpec,
-        network: keras.Model | Network,
+        network: "keras.Model | Network | FastNetwork",
         preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
         labels: Labels | None = None,
     ):
@@ -69,16 +73,16 @@ class Model:
 
         Args:
             spec: its row, without gaps.
-            network: the Keras network.
+            network: the Keras network, or what was made of one.
             preprocess: in place of what the row names: RGB 0..255 (height, width, 3) -> float32.
             labels: in place of those of the row.
 
         Raises:
             ModelError: it has another number of classes than labels, or its maps do not add up to its scores.
         """
-        self._network = network if isinstance(network, Network) else Network(network, linear=spec.exact)
+        self._network = _runnable(network, spec)
         self.spec = spec if spec.stride else replace(spec, stride=self._network.stride)
-        self._preprocess = preprocess or spec.resolve()[1]
+        self._preprocess = preprocess or PREPROCESSINGS[spec.preprocessing].apply
         self.labels = labels or labels_of(spec.labels)
         self.exact = self._network.head is not None
         self.method = _EXACT if self.exact else _BY_GRADIENTS
@@ -94,7 +98,7 @@ class Model:
     @property
     def traces(self) -> int:
         """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self._network.features.experimental_get_tracing_count()
+        return self._network.traces
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -237,17 +241,21 @@ class Model:
             views=len(views),
         )
 
-    def _check(self) -> None:
-        """Refuse a network whose own output is not what its maps add up to, or is no number."""
+    def noise(self) -> np.ndarray:
+        """float32 (height, width, 3), preprocessed: the noise that the network is tried with, always the same."""
         width, height = self._network.native_size or (self.spec.size, self.spec.size)
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
-        pixels = self._input(noise, "given", PLAIN[0])
+        return self._input(noise, "given", PLAIN[0])
+
+    def _check(self) -> None:
+        """Refuse a network whose own output is not what its maps add up to, or is no number."""
+        pixels = self.noise()
         output = self._network.output(pixels)
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
             maps = self._network.feature_maps(pixels, passes=0)
-            explained = self._explanation([maps], [pixels], PLAIN, noise.size)
+            explained = self._explanation([maps], [pixels], PLAIN, (pixels.shape[1], pixels.shape[0]))
             expected = self._network.head.output(explained.scores)
         else:
             expected = self._network.output_expected(pixels)
@@ -259,10 +267,21 @@ class Model:
             )
 
 
+def _runnable(network: "keras.Model | Network | FastNetwork", spec: ModelSpec) -> "Network | FastNetwork":
+    if isinstance(network, FastNetwork):
+        return network
+    from cam.models.network import Network
+
+    return network if isinstance(network, Network) else Network(network, linear=spec.exact)
+
+
 def class_maps(explanation: Explanation) -> np.ndarray:
     """float32 (h, w, classes): the maps of all classes at once, by a 1 x 1 convolution with the dense layer's weights.
 
     No forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
     """
+    import_keras()
+    import keras
+
     kernel = explanation.weight[np.newaxis, np.newaxis]
     return np.asarray(keras.ops.conv(explanation.features[np.newaxis], kernel, strides=1, padding="valid"))[0]

@@ -12,6 +12,8 @@ from PIL import Image
 
 _KERAS_HOME = tempfile.TemporaryDirectory(prefix="classcam-tests-")
 os.environ["KERAS_HOME"] = _KERAS_HOME.name
+# Where OpenVINO is installed, one conversion serves all tests of a run.
+os.environ["CAM_CACHE"] = str(Path(_KERAS_HOME.name, "converted"))
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
@@ -35,6 +37,17 @@ def lite0():
     import cam
 
     return cam.load_model("efficientnet-lite0")
+
+
+@pytest.fixture(scope="session")
+def by_keras():
+    """The same network run by TensorFlow, whatever is installed."""
+    from cam.engine import Model
+    from cam.models.registry import find_spec
+
+    spec = find_spec("efficientnet-lite0")
+    build, _ = spec.resolve()
+    return Model(spec, build(spec.source.require()))
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING
+
+from cam.errors import CamError
 
 if TYPE_CHECKING:
     from cam.engine import Model
@@ -25,14 +27,15 @@ def loaded_network(name: str, *, many: bool = False) -> "Model":
     if many:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // _MOST_PASSES)))
     with _native_messages_held():
-        # TensorFlow takes seconds to import, and --help needs none of it.
+        # NumPy and all that takes a while to import, and --help needs none of it.
         from cam.engine import load_model
-    return load_model(name)
+
+        return load_model(name)
 
 
 @contextmanager
 def _native_messages_held() -> Iterator[None]:
-    """Keep what libraries write past Python to standard error, and show it only where this fails.
+    """Keep what libraries write past Python to standard error, and show it only where this fails; Python's own is seen.
 
     TensorFlow's first lines, on instruction sets and missing graphics cards, heed no setting.
     """
@@ -42,7 +45,11 @@ def _native_messages_held() -> Iterator[None]:
         with tempfile.TemporaryFile() as held:
             os.dup2(held.fileno(), 2)
             try:
-                yield
+                with open(screen, "w", closefd=False) as own, redirect_stderr(own):
+                    yield
+            except CamError:
+                # Its sentence says all.
+                raise
             except BaseException:
                 held.seek(0)
                 os.write(screen, held.read())

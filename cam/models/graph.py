@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import keras
 
 from cam.errors import ModelError
+from cam.models.linear_head import LINEAR
 
-SOFTMAX, SIGMOID, LINEAR = "softmax", "sigmoid", "linear"
 # What leaves every number as it is when a network is run, though the shape may be another.
 _VIEWS = frozenset(
     "Flatten Reshape Squeeze Identity Cast Dropout SpatialDropout2D GaussianDropout AlphaDropout GaussianNoise "
@@ -151,7 +151,7 @@ def _inlined(network: keras.Model, tensors: list, own: Callable) -> list[keras.K
     wanted = [tensor.dtype for tensor in getattr(network, "inputs", None) or tensors]
     tensors = [_as_type(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
     if not isinstance(network, keras.Sequential):
-        return _replayed(network, tensors, call)
+        return replayed(network, tensors, call)
     for layer in network.layers:
         tensors = [call(layer, (_single(tensors),), {})]
     return tensors
@@ -161,7 +161,7 @@ def _as_type(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
     return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
 
 
-def _replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
+def replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
     """The outputs of a network on other tensors; `call(operation, args, kwargs)` makes each step."""
     values = dict(zip(map(id, network.inputs), tensors, strict=True))
     for node in nodes(network):
@@ -210,7 +210,7 @@ def any_size(network: keras.Model) -> keras.Model | None:
     def connected(height: int | None, width: int | None) -> keras.Model:
         tensor = network.inputs[0]
         inputs = keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name)
-        outputs = _replayed(network, [inputs], lambda operation, args, kwargs: operation(*args, **kwargs))
+        outputs = replayed(network, [inputs], lambda operation, args, kwargs: operation(*args, **kwargs))
         return keras.Model(inputs, _single(outputs), name=network.name)
 
     try:

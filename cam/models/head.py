@@ -3,16 +3,11 @@
 A linear head is global average pooling (GAP) followed by one dense layer. It is found by the graph, never by position.
 """
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 
 from cam.errors import ModelError
 from cam.models.graph import (
-    LINEAR,
-    SIGMOID,
-    SOFTMAX,
     activation_of,
     flattened,
     input_form,
@@ -22,51 +17,12 @@ from cam.models.graph import (
     named,
     producer,
 )
+from cam.models.linear_head import LINEAR, SIGMOID, SOFTMAX, Head
 
 _WHY = "A class activation map needs global average pooling followed by one dense layer"
 _PROBABILITIES = (SOFTMAX, SIGMOID)
 # One output unit z as the scores of two classes.
 _HALVES = np.array([-0.5, 0.5], np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Head:
-    """The linear head of a network: score_c = mean over (y, x) of sum_k weight[k, c] * features[y, x, k] + bias_c.
-
-    A network with one output unit z decides between two classes (cats against dogs). Their scores are (-z/2, z/2), by
-    the weights (-w/2, w/2) and the biases (-b/2, b/2). That is exact: softmax(-z/2, z/2) is (1 - sigmoid(z),
-    sigmoid(z)), what Keras' BinaryCrossentropy trains. So z counts as the logit of the second class whether its sigmoid
-    is in the network or not; a regression cannot be told apart from that.
-
-    Attributes:
-        features: the symbolic tensor (n, h, w, K) that is averaged, of the flattened network.
-        weight: float32 (K, classes).
-        bias: float32 (classes,).
-        activation: what the network itself does to these scores: "linear", "softmax", or "sigmoid" of each class.
-        one_unit: whether the two classes were made from one output unit.
-    """
-
-    features: keras.KerasTensor
-    weight: np.ndarray
-    bias: np.ndarray
-    activation: str
-    one_unit: bool = False
-
-    def output(self, scores: np.ndarray) -> np.ndarray:
-        """(..., classes) -> (..., units): what the network itself puts out where these are its scores."""
-        return network_output(scores, self.activation, one_unit=self.one_unit)
-
-
-def network_output(scores: np.ndarray, activation: str, *, one_unit: bool) -> np.ndarray:
-    """(..., classes) -> (..., units): what a network puts out where its scores are these (see `Head`)."""
-    if activation == SIGMOID:
-        # The sigmoid, without overflow.
-        return (1 + np.tanh(scores / 2)) / 2
-    if activation == SOFTMAX:
-        powers = np.exp(scores - scores.max(-1, keepdims=True))
-        scores = powers / powers.sum(-1, keepdims=True)
-        return scores[..., 1:] if one_unit else scores
-    return scores[..., 1:] - scores[..., :1] if one_unit else scores
 
 
 def find_head(network: keras.Model) -> Head:
@@ -194,7 +150,7 @@ def _folded(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
     node = producer(tensor)
     while is_view(node.operation) or _is_scaling(node, len(weight)):
         if not is_view(node.operation):
-            scale, shift = _scale_and_shift(node.operation)
+            scale, shift = scale_and_shift(node.operation)
             weight, bias = scale[:, np.newaxis] * weight, bias + shift @ weight
         tensor = node.input_tensors[0]
         node = producer(tensor)
@@ -214,7 +170,7 @@ def _is_scaling(node, channels: int) -> bool:
     return shape[-1] == channels and all(side == 1 for side in shape[1:-1])
 
 
-def _scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """float64 (K,) each: x -> scale * x + shift (Ioffe & Szegedy, ICML 2015, algorithm 2, step 11)."""
     mean, variance = (np.asarray(value).astype(np.float64) for value in (layer.moving_mean, layer.moving_variance))
     scale = 1 / np.sqrt(variance + layer.epsilon)

@@ -1,9 +1,8 @@
 """A Keras network made ready to be explained: for photos of any size where it can be, with its head, layer by layer.
 
-The only place that runs one. Passes queue here, because each uses all cores, and are counted.
+The only place that runs one by TensorFlow (`cam.models.fast` runs converted ones). Passes queue and are counted.
 """
 
-import os
 import threading
 from functools import cached_property
 
@@ -12,16 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from cam.errors import ModelError
+from cam.models.folded import folded
 from cam.models.graph import any_size, flattened, input_form
-from cam.models.head import Head, find_head, network_output, score_tensor
+from cam.models.head import find_head, score_tensor
+from cam.models.linear_head import Head, network_output
 from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_layers
 from cam.models.probe import Probe, Tap
-from cam.settings import read_settings
+from cam.models.slots import SLOTS as _SLOTS
 
 _USUAL_STRIDE = 32
-# A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
-_CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
-_SLOTS = threading.BoundedSemaphore(read_settings().passes or max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
 
 
 class Network:
@@ -88,25 +86,35 @@ class Network:
         return round(max(self.pitch or (_USUAL_STRIDE,)))
 
     @cached_property
+    def _body(self) -> keras.Model:
+        """Up to the feature maps of the head, without what can be folded away."""
+        return folded(keras.Model(self.graph.inputs[0], self._features))
+
+    @cached_property
     def features(self) -> tf.types.experimental.PolymorphicFunction:
         """(n, height, width, 3), preprocessed -> the feature maps (n, h, w, K) of the head, traced once."""
-        inner = keras.Model(self.graph.inputs[0], self._features)
+        body = self._body
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(lambda pixels: inner(pixels, training=False), input_signature=signature)
+        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature)
 
     @cached_property
     def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
         """Like `features`, with the scores beside them, float64 as `Explanation.scores` sums them."""
-        inner = keras.Model(self.graph.inputs[0], self._features)
+        body = self._body
         weight, bias = (tf.constant(values, tf.float64) for values in (self.head.weight, self.head.bias))
 
         def call(pixels):
-            maps = inner(pixels, training=False)
+            maps = body(pixels, training=False)
             means = tf.reduce_mean(tf.cast(maps, tf.float64), axis=(1, 2))
             return maps, tf.matmul(means, weight) + bias
 
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
         return tf.function(call, input_signature=signature)
+
+    @property
+    def traces(self) -> int:
+        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self.features.experimental_get_tracing_count()
 
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
         """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass.

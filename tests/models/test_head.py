@@ -5,7 +5,8 @@ from keras import layers
 from network_shapes import fill, gap, tail
 
 from cam.errors import ModelError
-from cam.models.head import find_head, network_output
+from cam.models.head import find_head
+from cam.models.linear_head import network_output
 
 
 def features(size=(8, 8)):

@@ -244,7 +244,8 @@ def test_the_contrast_of_two_classes_is_the_difference_of_their_maps(request, sa
     difference = plain.class_map(one) - plain.class_map(other)
     rows, columns, _ = plain.features.shape
     probe = probe_of(model, image, plain.input_size)
-    np.testing.assert_allclose(probe.features, plain.features, rtol=0, atol=1e-5)
+    # Where OpenVINO is there, it ran the one and TensorFlow the other.
+    np.testing.assert_allclose(probe.features, plain.features, rtol=0, atol=1e-4)
     finer = finer_cam(probe, one, references=[other], strength=1.0) * rows * columns
     direction = np.zeros(len(model.labels), np.float32)
     direction[[one, other]] = 1, -1

@@ -8,7 +8,8 @@ from network_shapes import EXACT, GRADIENTS, SIZE, base, fill, gap, photo, tail
 
 from cam.errors import ModelError
 from cam.models.graph import any_size, flattened, producer
-from cam.models.head import find_head, network_output, score_tensor
+from cam.models.head import find_head, score_tensor
+from cam.models.linear_head import network_output
 from cam.models.maps import layer_tensor, offered_layers
 
 # What each head must be found to do to its scores; the classes are those of the scores.
