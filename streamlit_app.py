@@ -12,6 +12,7 @@ def main() -> None:
     from cam.ui.frame import ICON
     from cam.ui.guess_page import guess_page
     from cam.ui.inside_page import inside_page
+    from cam.ui.line import told_the_place
     from cam.ui.map_page import map_page
     from cam.ui.why_page import why_page
 
@@ -24,7 +25,9 @@ def main() -> None:
         st.Page(why_page, title="Why it can", url_path="why"),
         st.Page(guess_page, title="Guess first", url_path="guess"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    with told_the_place():
+        page.run()
 
 
 @asynccontextmanager

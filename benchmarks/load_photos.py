@@ -1,4 +1,4 @@
-"""Photos of 12 megapixels that tell whose they are: 8 x 6 blocks, each dark or bright, as the digest of the name says."""
+"""Photos of 12 megapixels that tell whose they are: 8 x 6 blocks, dark or bright as the digest of the name says."""
 
 import base64
 import hashlib

@@ -45,7 +45,7 @@ class Student:
         self._photo = ""
         self._digest: str | None = None
         self._checked = ""
-        # The title of the last heat that arrived, when it did, and the title that was asked for last, where it is known.
+        # The title of the last heat that arrived, and when it did; the title that was asked for last, if it is known.
         self._heat: tuple[str, float] = ("", 0.0)
         self._asked: str | None = None
 

@@ -16,11 +16,12 @@ from cam.models.graph import any_size, flattened, input_form
 from cam.models.head import Head, find_head, network_output, score_tensor
 from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_layers
 from cam.models.probe import Probe, Tap
+from cam.models.turns import Turns
 
 _USUAL_STRIDE = 32
 # A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
 _CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
-_SLOTS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
+_SLOTS = Turns(max(1, (os.cpu_count() or 1) // _CORES_A_PASS))
 
 
 class Network:
