@@ -5,7 +5,6 @@ the line again for each, so that others come in between.
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,30 +78,32 @@ class Turns:
 
     def _wait(self, mine: object) -> Callable[[int], None]:
         """Take a turn when it comes; returns whom to tell so, a function that does nothing where nobody was told."""
+        known = _teller.get()
+        if self._takes(mine, timeout=PATIENCE if known else None):
+            return _tell_nobody
+        context, tell = known
         told = 0
-        with self._changed:
-            if self._changed.wait_for(lambda: self._is_next(mine), PATIENCE if _teller.get() else None):
-                self._take()
-                return _tell_nobody
-        context, tell = _teller.get()
-        while True:
+        while not self._takes(mine, told=told):
             with self._changed:
-                self._changed.wait_for(lambda: self._is_next(mine) or self._place(mine) != told)
-                if self._is_next(mine):
-                    self._take()
-                    return partial(context.run, tell)
                 told = self._place(mine)
             # Without the lock, because it may take a while.
             context.run(tell, told)
+        return partial(context.run, tell)
+
+    def _takes(self, mine: object, *, told: int | None = None, timeout: float | None = None) -> bool:
+        """Wait for a turn and take it; False if the place is no longer the one that was told, or in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_next(mine) or told not in (None, self._place(mine)), timeout)
+            if not self._is_next(mine):
+                return False
+            self._line.popleft()
+            self.free -= 1
+            self.served += 1
+            self._changed.notify_all()
+        return True
 
     def _place(self, mine: object) -> int:
         return 1 + self._line.index(mine)
 
     def _is_next(self, mine: object) -> bool:
         return self.free > 0 and self._line[0] is mine
-
-    def _take(self) -> None:
-        self._line.popleft()
-        self.free -= 1
-        self.served += 1
-        self._changed.notify_all()
