@@ -16,6 +16,7 @@ def main() -> None:
     from cam.ui.frame import ICON
     from cam.ui.guess_page import guess_page
     from cam.ui.inside_page import inside_page
+    from cam.ui.line import told_the_place
     from cam.ui.map_page import map_page
     from cam.ui.runs import watched
     from cam.ui.share import show_share
@@ -31,7 +32,7 @@ def main() -> None:
         st.Page(guess_page, title="Guess first", url_path="guess"),
     ]
     page = st.navigation(pages, position="top")
-    with watched(page.url_path):
+    with watched(page.url_path), told_the_place():
         show_share()
         page.run()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import cam.models.network
+from cam.models.turns import Turns
 
 SIZES_24 = [(16, 400), (400, 16), *[(16 + 37 * i % 300, 16 + 53 * i % 290) for i in range(22)]]
 PHOTOS = ("dog_and_cat", "koala", "espresso")
@@ -72,7 +73,7 @@ def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, no
             running -= 1
         return maps
 
-    monkeypatch.setattr(cam.models.network, "_SLOTS", threading.BoundedSemaphore(slots))
+    monkeypatch.setattr(cam.models.network, "_SLOTS", Turns(slots))
     monkeypatch.setattr(model._network, "features", counted)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda seed: model.explain(noise_photo(40, 40, seed)), range(16)))
@@ -87,13 +88,12 @@ def test_a_pass_that_fails_frees_its_slot(make_tiny, noise_photo, monkeypatch):
     def fail(pixels):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(cam.models.network, "_SLOTS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(cam.models.network, "_SLOTS", Turns(1))
     monkeypatch.setattr(model._network, "features", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         model.explain(noise_photo(40, 40))
     assert model.passes == 0
     monkeypatch.setattr(model._network, "features", features)
-    assert cam.models.network._SLOTS.acquire(blocking=False)
-    cam.models.network._SLOTS.release()
+    assert cam.models.network._SLOTS.free == 1
     model.explain(noise_photo(40, 40))
     assert model.passes == 1

@@ -1,11 +1,11 @@
 """How many forward passes run at once, whatever runs them."""
 
 import os
-import threading
 
+from cam.models.turns import Turns
 from cam.settings import read_settings
 
 # A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
 _CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
 PASSES = read_settings().passes or max(1, (os.cpu_count() or 1) // _CORES_A_PASS)
-SLOTS = threading.BoundedSemaphore(PASSES)
+SLOTS = Turns(PASSES)
