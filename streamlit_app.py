@@ -7,32 +7,19 @@ import streamlit as st
 
 def main() -> None:
     """One run of the app, for one session."""
-    from cam.ui.compare_page import compare_page
-    from cam.ui.cover_page import cover_page
-    from cam.ui.frame import ICON
-    from cam.ui.guess_page import guess_page
-    from cam.ui.inside_page import inside_page
-    from cam.ui.map_page import map_page
-    from cam.ui.why_page import why_page
+    from cam.ui.pages import ICON, list_pages
 
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
-    pages = [
-        st.Page(map_page, title="See", default=True),
-        st.Page(inside_page, title="Inside the map", url_path="inside"),
-        st.Page(compare_page, title="Compare", url_path="compare"),
-        st.Page(cover_page, title="Cover it up", url_path="cover"),
-        st.Page(why_page, title="Why it can", url_path="why"),
-        st.Page(guess_page, title="Guess first", url_path="guess"),
-    ]
-    st.navigation(pages, position="top").run()
+    st.navigation(list_pages(), position="top").run()
 
 
 @asynccontextmanager
 async def lifespan(app: st.App):
-    """Have the network loaded soon after the server is up, so that it is ready when the first page opens."""
+    """Have page and network loaded soon after the server is up, so that they are ready when the first page opens."""
     from cam.loading import preload
+    from cam.ui.pages import import_first_page
 
-    preload()
+    preload(import_first_page)
     yield
 
 

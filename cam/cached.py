@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # The bounds that the page states: what is cached is dropped after an hour, or when this many newer results have come.
 KEPT_HOURS = 1
 MAX_KEPT = 128
+# A number, because Streamlit imports pandas to read a text such as "1h".
+_KEPT_SECONDS = KEPT_HOURS * 3600
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()
@@ -57,7 +59,7 @@ class Shown:
     size: tuple[int, int]
 
 
-_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", show_spinner=False)
+_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=_KEPT_SECONDS, show_spinner=False)
 
 
 @_cached_result
@@ -102,7 +104,7 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
     return _attributed(photo.digest, network, method, layer, photo.data)
 
 
-@st.cache_resource(max_entries=16, ttl=f"{KEPT_HOURS}h", show_spinner=False)
+@st.cache_resource(max_entries=16, ttl=_KEPT_SECONDS, show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
     # Already imported: there is an explanation.
     from cam.engine import class_maps

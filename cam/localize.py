@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
     maximum = heatmap.max()
     if maximum <= 0:
         return []
-    regions, count = ndimage.label(heatmap >= threshold * maximum)
-    peaks = ndimage.maximum(heatmap, regions, range(1, count + 1))
+    regions, count = scipy.ndimage.label(heatmap >= threshold * maximum)
+    peaks = scipy.ndimage.maximum(heatmap, regions, range(1, count + 1))
     found = [
         Box(int(x.start), int(y.start), int(x.stop), int(y.stop), float(peak))
-        for (y, x), peak in zip(ndimage.find_objects(regions), peaks, strict=True)
+        for (y, x), peak in zip(scipy.ndimage.find_objects(regions), peaks, strict=True)
     ]
     return sorted(found, key=lambda box: -box.peak)
 
