@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 KEPT_HOURS = 1
 MAX_KEPT = 128
 # A number, because Streamlit imports pandas to read a text such as "1h".
-_KEPT_SECONDS = KEPT_HOURS * 3600
+KEPT_SECONDS = KEPT_HOURS * 3600
+# Pixels of a photo as it is kept decoded: most JPEGs are decoded to fewer, and networks see far fewer.
+MAX_PIXELS = 2400 * 2400
+# Photos that are kept decoded: each is shown and explained, often more than once. Most take 12 MB, none over 23 MB.
+MAX_OPENED = 8
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()
@@ -59,13 +63,22 @@ class Shown:
     size: tuple[int, int]
 
 
-_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=_KEPT_SECONDS, show_spinner=False)
+_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_spinner=False)
+
+
+@st.cache_resource(max_entries=MAX_OPENED, ttl=KEPT_SECONDS, show_spinner=False)
+def _opened(digest: str, _data: bytes) -> Image.Image:
+    _forget_later()
+    image = open_image(_data)
+    if (share := MAX_PIXELS / (image.width * image.height)) >= 1:
+        return image
+    return image.resize([max(1, round(side * share**0.5)) for side in image.size], Image.Resampling.BOX)
 
 
 @_cached_result
 def _shown(digest: str, _data: bytes) -> Shown:
     _forget_later()
-    image = open_image(_data)
+    image = _opened(digest, _data).copy()
     image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
     return Shown(data_uri(image, "JPEG", quality=85), image.size)
 
@@ -73,13 +86,18 @@ def _shown(digest: str, _data: bytes) -> Shown:
 @_cached_result
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(open_image(_data), fit=fit, detail=detail)
+    return loading.loaded_model(network).explain(_opened(digest, _data), fit=fit, detail=detail)
 
 
 @_cached_result
 def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    return loading.loaded_model(network).explain(open_image(_data), method=method, layer=layer)
+    return loading.loaded_model(network).explain(_opened(digest, _data), method=method, layer=layer)
+
+
+def opened(photo: Photo) -> Image.Image:
+    """The photo, RGB, upright and of at most `MAX_PIXELS`; shared, so not to be changed (ImageError if it is none)."""
+    return _opened(photo.digest, photo.data)
 
 
 def shown(photo: Photo) -> Shown:
@@ -104,7 +122,7 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
     return _attributed(photo.digest, network, method, layer, photo.data)
 
 
-@st.cache_resource(max_entries=16, ttl=_KEPT_SECONDS, show_spinner=False)
+@st.cache_resource(max_entries=16, ttl=KEPT_SECONDS, show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
     # Already imported: there is an explanation.
     from cam.engine import class_maps
