@@ -21,7 +21,8 @@ from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_MANY_PIXELS, check_size
 from cam.image_process import decode_apart
 from cam.image_tiff import bare_tiff
 
-# A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
+# A JPEG, TIFF, AVIF or HEIC is given at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see
+# 224 to 600 pixels.
 DRAFT_SIDE = 1200
 # Each decoder keeps one processor busy and takes up to 0.6 GB for 40 megapixels.
 _turns = threading.BoundedSemaphore(2)
@@ -59,7 +60,7 @@ def _decode_here(bare: Callable, opener: Callable, data: bytes, draft: bool) -> 
 def _decode_apart(bare: Callable, data: bytes, draft: bool) -> tuple[Image.Image, int]:
     with _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
-    image, found = decode_apart(data)
+    image, found = decode_apart(data, DRAFT_SIDE if draft else 0)
     return image, found if orientation == 1 else orientation
 
 
