@@ -47,14 +47,14 @@ def test_slow_files_of_other_processes_do_not_hold_up_the_rest():
 
 @pytest.mark.parametrize(("size", "kept"), [((4000, 2000), (3394, 1697)), ((500_000, 16), (424_264, 14))])
 def test_what_waits_for_a_forward_pass_is_small(size, kept):
-    photo = cached._opened(encoded(red(*size), "PNG"))
+    photo = cached.opened(cached.photo_of(encoded(red(*size), "PNG"), "red"))
     assert photo.size == kept and photo.width * photo.height <= cached.MAX_PIXELS * 1.05
     assert photo.getextrema() == ((255, 255), (0, 0), (0, 0))
 
 
 def test_an_ordinary_photo_is_as_it_was_opened():
     data = encoded(noise(), "PNG")
-    assert np.array_equal(np.asarray(cached._opened(data)), np.asarray(open_image(data)))
+    assert np.array_equal(np.asarray(cached.opened(cached.photo_of(data, "noise"))), np.asarray(open_image(data)))
 
 
 def test_pictures_to_save_take_turns(monkeypatch):

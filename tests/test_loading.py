@@ -74,8 +74,10 @@ def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch)
     request = loading.request_model
     monkeypatch.setattr(loading, "_PRELOAD_SECONDS", 0.01)
     monkeypatch.setattr(loading, "request_model", lambda name: (request(name), asked.set()))
-    loading.preload()
+    imported = []
+    loading.preload(lambda: imported.append(asked.is_set()))
     assert asked.wait(30)
+    assert imported == [False]
     assert request("efficientnet-lite2").result() == "efficientnet-lite2"
     assert [name for name, _ in loads] == ["efficientnet-lite2"]
 
@@ -178,7 +180,7 @@ def test_a_network_is_not_broken_any_more_when_its_weights_have_come(loads):
 
 def test_the_caches_are_emptied_when_nothing_new_comes(server, monkeypatch):
     cleared = threading.Event()
-    monkeypatch.setattr(cached, "KEPT_HOURS", -0.99999 / 3600)
+    monkeypatch.setattr(cached, "KEPT_SECONDS", -0.99999)
     monkeypatch.setattr(st.cache_resource, "clear", cleared.set)
     cached._forget_later()
     assert cleared.wait(30)

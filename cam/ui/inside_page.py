@@ -99,7 +99,7 @@ def _show_cells(scene: Scene) -> None:
         show_grid(scene.photo, scene.shown, scene.explanation, scene.chosen.index)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128, ttl=f"{cached.KEPT_HOURS}h")
+@st.cache_resource(show_spinner=False, max_entries=128, ttl=cached.KEPT_SECONDS)
 def _difference(digest: str, network: str, wanted: int, _features: np.ndarray, _weights: np.ndarray) -> float:
     rows, columns, _ = _features.shape
     return largest_difference(_features, _weights, (_TRIED * columns, _TRIED * rows))
