@@ -20,7 +20,7 @@ from cam.agreement import Agreement, agreement
 from cam.asked import asked
 from cam.attribution import Attribution
 from cam.explanation import Explanation
-from cam.images import open_image
+from cam.images import open_small
 from cam.models.keras_import import import_keras
 from cam.settings import read_settings
 
@@ -67,10 +67,7 @@ _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", s
 
 def _opened(data: bytes) -> Image.Image:
     """The photo, of at most as many pixels as most JPEGs are decoded to: many may wait for their forward pass."""
-    image = open_image(data)
-    if (share := MAX_PIXELS / (image.width * image.height)) >= 1:
-        return image
-    return image.resize([max(1, round(side * share**0.5)) for side in image.size], Image.Resampling.BOX)
+    return open_small(data, MAX_PIXELS)
 
 
 @_cached_result
