@@ -20,7 +20,7 @@ from cam.agreement import Agreement, agreement
 from cam.asked import asked
 from cam.attribution import Attribution
 from cam.explanation import Explanation
-from cam.images import open_image
+from cam.images import open_small
 from cam.models.keras_import import import_keras
 from cam.settings import read_settings
 
@@ -73,11 +73,9 @@ _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_
 def _opened(digest: str, _data: bytes) -> Image.Image:
     _forget_later()
     with asked("decode", bytes=len(_data)) as told:
-        image = open_image(_data)
+        image = open_small(_data, MAX_PIXELS)
         told |= {"width": image.width, "height": image.height}
-    if (share := MAX_PIXELS / (image.width * image.height)) >= 1:
-        return image
-    return image.resize([max(1, round(side * share**0.5)) for side in image.size], Image.Resampling.BOX)
+    return image
 
 
 @_cached_result

@@ -18,6 +18,7 @@ MAX_TABLES = 2**18
 MAX_STRIPS = 200_000
 # Pixels of a run-length encoded BMP, which Pillow decodes in Python.
 MAX_RLE_PIXELS = 2_000_000
+_making = threading.Lock()
 
 DAMAGED = "This photo is damaged or cut off and cannot be shown. Copy or download it again."
 NOT_A_PHOTO = f"This file is not a photo that can be opened, or it is cut off. Use {FORMATS_TEXT}."
@@ -34,13 +35,19 @@ def max_pixels() -> int:
     return read_settings().photo_pixels
 
 
-@cache
 def turns(where: str) -> threading.BoundedSemaphore:
     """The turns at decoding "here", in threads, or "apart", in processes, so that slow files do not hold up JPEGs.
 
     Each keeps one processor busy, and takes up to 15 bytes a pixel here; apart, what a process may take. Pictures that
     are made to "save" take turns too.
     """
+    # Else two threads that come first at the same time would have one each.
+    with _making:
+        return _turns(where)
+
+
+@cache
+def _turns(where: str) -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(read_settings().decodes)
 
 

@@ -42,8 +42,23 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
     """
-    data = _read(source)
-    photo, orientation = decode(data, _to_rgb, draft=draft)
+    return _opened(_read(source), _to_rgb, draft)
+
+
+def open_small(data: bytes, most_pixels: int) -> Image.Image:
+    """The same photo with at most about so many pixels: averaged where it has more, before others have their turn."""
+
+    def small(image: Image.Image) -> Image.Image:
+        photo = _to_rgb(image)
+        if (share := most_pixels / (photo.width * photo.height)) >= 1:
+            return photo
+        return photo.resize([max(1, round(side * share**0.5)) for side in photo.size], Image.Resampling.BOX)
+
+    return _opened(_read(data), small, True)
+
+
+def _opened(data: bytes, finish: Callable[[Image.Image], Image.Image], draft: bool) -> Image.Image:
+    photo, orientation = decode(data, finish, draft=draft)
     if orientation in _TURNS:
         photo = photo.transpose(_TURNS[orientation])
     # What stood beside the pixels is true of the file only.

@@ -17,7 +17,7 @@ from cam.ui import save
 @pytest.mark.parametrize("turns", [1, 3])
 def test_as_many_are_opened_at_a_time_as_the_settings_say(format, turns, monkeypatch):
     monkeypatch.setenv("CAM_DECODES", str(turns))
-    image_limits.turns.cache_clear()
+    image_limits._turns.cache_clear()
     at_once, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(turns)
     real = images._to_rgb
 
@@ -36,7 +36,7 @@ def test_as_many_are_opened_at_a_time_as_the_settings_say(format, turns, monkeyp
     data = encoded(noise(), format)
     with ThreadPoolExecutor(2 * turns) as pool:
         photos = list(pool.map(open_image, [data] * 2 * turns))
-    image_limits.turns.cache_clear()
+    image_limits._turns.cache_clear()
     assert most == turns
     assert {photo.size for photo in photos} == {(56, 40)}
 
