@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
 KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
+# A number, because Streamlit imports pandas to read a text such as "1h".
+_KEPT_SECONDS = KEPT_HOURS * 3600
 KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
 # Pixels of a photo that waits for its forward pass; networks see far fewer.
 MAX_PIXELS = 2400 * 2400
@@ -62,7 +64,7 @@ class Shown:
     size: tuple[int, int]
 
 
-_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=f"{KEPT_HOURS}h", show_spinner=False)
+_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=_KEPT_SECONDS, show_spinner=False)
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -119,7 +121,7 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
     return _attributed(photo.digest, network, method, layer, photo.data)
 
 
-@st.cache_resource(max_entries=16, ttl=f"{KEPT_HOURS}h", show_spinner=False)
+@st.cache_resource(max_entries=16, ttl=_KEPT_SECONDS, show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
     from cam.engine import class_maps
 

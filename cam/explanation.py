@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from cam.enlarge import covered, enlarged
 from cam.labels import Labels
@@ -60,7 +60,7 @@ class Scored:
     def probabilities(self) -> np.ndarray:
         """float32 (classes,): the softmax of the scores, summing to 1; where classes are independent, the sigmoid."""
         if self.activation == "sigmoid":
-            return read_only(special.expit(self.scores))
+            return read_only(scipy.special.expit(self.scores))
         powers = np.exp(self.scores - self.scores.max())
         return read_only(powers / powers.sum())
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def boxes(heatmap: np.ndarray, threshold: float = 0.2) -> list[Box]:
     rows, columns = (np.flatnonzero(reached.any(axis=axis)) for axis in (1, 0))
     top, left = int(rows[0]), int(columns[0])
     inner = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
-    regions, _ = ndimage.label(reached[inner])
+    regions, _ = scipy.ndimage.label(reached[inner])
     found = []
-    for number, (y, x) in enumerate(ndimage.find_objects(regions), 1):
+    for number, (y, x) in enumerate(scipy.ndimage.find_objects(regions), 1):
         # In this part only: ndimage.maximum would sort all pixels of the picture.
         peak = heatmap[inner][y, x][regions[y, x] == number].max()
         found.append(Box(left + x.start, top + y.start, left + x.stop, top + y.stop, float(peak)))

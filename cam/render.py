@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 
-import matplotlib
 import numpy as np
 from PIL import Image
 
@@ -50,9 +49,7 @@ def palette(colormap: str) -> np.ndarray:
     names = [row.name for row in COLORMAPS]
     if colormap not in names:
         raise ValueError(f"colormap must be one of {', '.join(names)}, not {colormap!r}")
-    colours = matplotlib.colormaps[colormap](np.arange(256), bytes=True)[:, :3]
-    colours.flags.writeable = False
-    return colours
+    return _colours(colormap)
 
 
 def heat_layer(heatmap: np.ndarray, colormap: str = "inferno", *, maximum: float | None = None) -> Image.Image:
@@ -69,7 +66,14 @@ SIGNED_COLORMAP = "managua_r"
 @cache
 def signed_palette() -> np.ndarray:
     """uint8 (256, 3): the RGB colours of the signed scale, 0 the most against, 255 the most for."""
-    colours = matplotlib.colormaps[SIGNED_COLORMAP](np.arange(256), bytes=True)[:, :3]
+    return _colours(SIGNED_COLORMAP)
+
+
+def _colours(name: str) -> np.ndarray:
+    # Takes longer to import than all of ClassCam, and the page can be seen before a map is.
+    import matplotlib
+
+    colours = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
     colours.flags.writeable = False
     return colours
 

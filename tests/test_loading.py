@@ -74,8 +74,10 @@ def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch)
     request = loading.request_model
     monkeypatch.setattr(loading, "_PRELOAD_SECONDS", 0.01)
     monkeypatch.setattr(loading, "request_model", lambda name: (request(name), asked.set()))
-    loading.preload()
+    imported = []
+    loading.preload(lambda: imported.append(asked.is_set()))
     assert asked.wait(30)
+    assert imported == [False]
     assert request("efficientnet-lite2").result() == "efficientnet-lite2"
     assert [name for name, _ in loads] == ["efficientnet-lite2"]
 

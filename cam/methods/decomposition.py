@@ -1,7 +1,7 @@
 """Maps from the features alone, without a class."""
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from cam.methods.probing import Probe, Report, no_report
 
@@ -37,4 +37,4 @@ def _first_component(places: np.ndarray) -> np.ndarray:
 
 def _last_eigenvector(product: np.ndarray) -> np.ndarray:
     last = len(product) - 1
-    return linalg.eigh(product, subset_by_index=(last, last))[1][:, 0]
+    return scipy.linalg.eigh(product, subset_by_index=(last, last))[1][:, 0]

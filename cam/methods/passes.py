@@ -1,7 +1,7 @@
 """Maps that need one pass for each feature map: no gradient, only scores. They run in batches and report each."""
 
 import numpy as np
-from scipy import special
+import scipy
 
 from cam.enlarge import covered, enlarged
 from cam.methods.probing import Probe, Report, batches, no_report, weighted_sum
@@ -32,7 +32,7 @@ def score_cam(probe: Probe, index: int, report: Report = no_report) -> np.ndarra
     for chosen in batches(count, 4 * width * height):
         scores[chosen] = probe.masked_scores(_masks(probe, chosen))[:, index]
         report(int(chosen[-1]) + 1, count)
-    return weighted_sum(probe.features, special.softmax(scores))
+    return weighted_sum(probe.features, scipy.special.softmax(scores))
 
 
 def ablation_cam(probe: Probe, index: int, report: Report = no_report) -> np.ndarray:

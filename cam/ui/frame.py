@@ -13,7 +13,6 @@ from cam.ui.messages import plain, show_reported
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
-ICON = Path(__file__).with_name("icon.png")
 _STYLE = Path(__file__).with_name("page.css")
 _OWN = "own"
 

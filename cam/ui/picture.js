@@ -84,7 +84,7 @@ function showLegend({ below }, data) {
   below.append(element("span", "", data.bar.low), bar, element("span", "", data.bar.high));
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   if (data.uri) keep(data.id, data.uri);
 
   const parts = parentElement.querySelector("figure")?.parts ?? build(parentElement);

@@ -46,4 +46,6 @@ def _sample(row: dict[str, str]) -> Sample:
 def thumbnail(name: str) -> str:
     """A small picture of a sample as a data URI."""
     with Image.open(list_samples()[name].path) as image:
+        # Decoded at a quarter of its size, which is faster.
+        image.draft("RGB", (2 * _THUMBNAIL[0], 2 * _THUMBNAIL[1]))
         return data_uri(ImageOps.fit(image.convert("RGB"), _THUMBNAIL), "JPEG", quality=70)

@@ -44,7 +44,8 @@ def picture(at: AppTest, name: str) -> dict:
     """The data of the picture "photo" or "heat" as the browser gets it."""
     found = [element for element in at.get("bidi_component") if element.key == f"picture_{name}"]
     assert len(found) == 1, f"{len(found)} pictures {name!r} on the page"
-    return json.loads(found[0].proto.json)
+    [data] = json.loads(found[0].proto.json)
+    return data
 
 
 def decoded(uri: str) -> Image.Image:

@@ -61,7 +61,7 @@ def best(at: AppTest) -> list[tuple[str, str]]:
 def layer(at: AppTest) -> np.ndarray:
     """uint8 (height, width, 4): what lies over the photo."""
     [found] = [row for row in at.get("bidi_component") if row.key == "picture_covered"]
-    return np.asarray(decoded(json.loads(found.proto.json)["heat"]))
+    return np.asarray(decoded(json.loads(found.proto.json)[0]["heat"]))
 
 
 class Expected:

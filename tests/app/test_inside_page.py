@@ -57,7 +57,7 @@ def equation(at: AppTest) -> dict[str, str]:
 def feature_maps(at: AppTest) -> list[dict]:
     """The pictures of single feature maps, in their order."""
     pictures = [element for element in at.get("bidi_component") if element.key.startswith("picture_feature_")]
-    return [json.loads(element.proto.json) for element in pictures]
+    return [json.loads(element.proto.json)[0] for element in pictures]
 
 
 def grid(at: AppTest) -> dict:
