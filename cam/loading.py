@@ -133,15 +133,15 @@ def _load(name: str) -> "Model":
 def _no_collecting() -> Iterator[None]:
     """Keep Python from looking for garbage among TensorFlow's many objects, which all stay.
 
-    While they are made, that takes a fifth of the time; later it would take 0.2 s after every rerun.
+    While they are made, that takes a fifth of the time; later Streamlit would have it done after every rerun, 0.2 s.
+    What little garbage is among them stays too: to look for it would take as long again.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
-        gc.collect()
         gc.freeze()
+        gc.enable()
 
 
 def _loaded_here(name: str) -> "Model":
