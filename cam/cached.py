@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
 KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
 # A number, because Streamlit imports pandas to read a text such as "1h".
-_KEPT_SECONDS = KEPT_HOURS * 3600
+KEPT_SECONDS = KEPT_HOURS * 3600
 KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
-# Pixels of a photo that waits for its forward pass; networks see far fewer.
+# Pixels of a photo as it is kept decoded: most JPEGs are decoded to fewer, and networks see far fewer.
 MAX_PIXELS = 2400 * 2400
+# Photos that are kept decoded: each is shown and explained, often more than once. Most take 12 MB, none over 23 MB.
+MAX_OPENED = 8
 # Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()
@@ -64,12 +66,15 @@ class Shown:
     size: tuple[int, int]
 
 
-_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=_KEPT_SECONDS, show_spinner=False)
+_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_spinner=False)
 
 
-def _opened(data: bytes) -> Image.Image:
-    """The photo, of at most as many pixels as most JPEGs are decoded to: many may wait for their forward pass."""
-    image = open_image(data)
+@st.cache_resource(max_entries=MAX_OPENED, ttl=KEPT_SECONDS, show_spinner=False)
+def _opened(digest: str, _data: bytes) -> Image.Image:
+    _forget_later()
+    with asked("decode", bytes=len(_data)) as told:
+        image = open_image(_data)
+        told |= {"width": image.width, "height": image.height}
     if (share := MAX_PIXELS / (image.width * image.height)) >= 1:
         return image
     return image.resize([max(1, round(side * share**0.5)) for side in image.size], Image.Resampling.BOX)
@@ -78,25 +83,28 @@ def _opened(data: bytes) -> Image.Image:
 @_cached_result
 def _shown(digest: str, _data: bytes) -> Shown:
     _forget_later()
-    with asked("decode", bytes=len(_data)) as told:
-        image = _opened(_data)
-        told |= {"width": image.width, "height": image.height}
-        image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
-        return Shown(data_uri(image, "JPEG", quality=85), image.size)
+    image = _opened(digest, _data).copy()
+    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return Shown(data_uri(image, "JPEG", quality=85), image.size)
 
 
 @_cached_result
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
     with asked("explain", network=loading.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
-        return loading.loaded_model(network).explain(_opened(_data), fit=fit, detail=detail)
+        return loading.loaded_model(network).explain(_opened(digest, _data), fit=fit, detail=detail)
 
 
 @_cached_result
 def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
     _forget_later()
     with asked("explain", network=loading.base_name(network), method=method, layer=layer or "last", bytes=len(_data)):
-        return loading.loaded_model(network).explain(_opened(_data), method=method, layer=layer)
+        return loading.loaded_model(network).explain(_opened(digest, _data), method=method, layer=layer)
+
+
+def opened(photo: Photo) -> Image.Image:
+    """The photo, RGB, upright and of at most `MAX_PIXELS`; shared, so not to be changed (ImageError if it is none)."""
+    return _opened(photo.digest, photo.data)
 
 
 def shown(photo: Photo) -> Shown:
@@ -121,7 +129,7 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
     return _attributed(photo.digest, network, method, layer, photo.data)
 
 
-@st.cache_resource(max_entries=16, ttl=_KEPT_SECONDS, show_spinner=False)
+@st.cache_resource(max_entries=16, ttl=KEPT_SECONDS, show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
     from cam.engine import class_maps
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from cam import cached, loading
 from cam.errors import ImageError
+from cam.images import open_image
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +124,44 @@ def test_the_oldest_result_goes_when_more_have_come_than_are_kept(tiny, noise_ph
     assert tiny.passes == cached.MAX_KEPT + 1
     explain(0)
     assert tiny.passes == cached.MAX_KEPT + 2
+
+
+@pytest.fixture
+def decodes(monkeypatch) -> list[int]:
+    """The number of bytes of each photo that was decoded."""
+    sizes = []
+    monkeypatch.setattr(cached, "open_image", lambda data: sizes.append(len(data)) or open_image(data))
+    return sizes
+
+
+def test_a_photo_is_decoded_once_for_the_page_every_network_fit_and_method(tiny, photo, decodes):
+    cached.shown(photo)
+    for fit in ("whole", "squash"):
+        cached.explained(photo, "efficientnet-lite0", fit)
+    cached.explained(photo, "efficientnet-lite2", "whole", detail=True)
+    cached.attributed(photo, "efficientnet-lite0", "grad-cam", None)
+    assert cached.opened(photo).size == (64, 48)
+    assert decodes == [len(photo.data)]
+
+
+def test_only_the_last_photos_are_kept_decoded(decodes, noise_photo):
+    photos = [photo_record(noise_photo(16, 16, seed=seed)) for seed in range(cached.MAX_OPENED + 1)]
+    for photo in (*photos, *photos[1:]):
+        cached.opened(photo)
+    assert len(decodes) == cached.MAX_OPENED + 1
+    cached.opened(photos[0])
+    assert len(decodes) == cached.MAX_OPENED + 2
+
+
+def test_a_photo_that_is_kept_decoded_has_a_bounded_number_of_pixels_and_its_shape(noise_photo):
+    kept = cached.opened(photo_record(noise_photo(4000, 2000)))
+    assert kept.width * kept.height <= 1.001 * cached.MAX_PIXELS
+    assert kept.width == pytest.approx(2 * kept.height, abs=1)
+    exact = np.asarray(noise_photo(4000, 2000).resize(kept.size, Image.Resampling.BOX), int)
+    assert np.abs(np.asarray(kept, int) - exact).max() <= 1
+
+
+def test_showing_a_photo_leaves_what_is_kept_of_it_as_it_is(noise_photo):
+    photo = photo_record(noise_photo(2000, 1000))
+    assert cached.shown(photo).size == (1280, 640)
+    np.testing.assert_array_equal(np.asarray(cached.opened(photo)), np.asarray(noise_photo(2000, 1000)))

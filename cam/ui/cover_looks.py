@@ -10,7 +10,7 @@ from PIL import Image
 from cam import cached, loading
 from cam.explanation import Prediction, Scored
 from cam.faithfulness import Fill, cover, random_mask
-from cam.images import open_image, resized
+from cam.images import resized
 from cam.ui.frame import Scene
 
 # How often a region is put at random for comparison.
@@ -18,7 +18,7 @@ DRAWS = 5
 _BEST = 5
 # A look is 4 kB; the curves of one class take 84.
 _MAX_LOOKS = 4096
-_TTL = f"{cached.KEPT_HOURS}h"
+_TTL = cached.KEPT_SECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +42,12 @@ def _look(network: str, size: tuple[int, int], pixels: str, _image: Image.Image)
 
 def fitted(scene: Scene) -> Image.Image:
     """The photo as the network sees it; covered by nothing, it has the probabilities that it had before."""
-    return _fitted(scene.photo.digest, scene.explanation.input_size, scene.photo.data)
+    return _fitted(scene.photo.digest, scene.explanation.input_size, scene.photo)
 
 
 @st.cache_resource(max_entries=cached.MAX_KEPT, ttl=_TTL, show_spinner=False)
-def _fitted(digest: str, size: tuple[int, int], _data: bytes) -> Image.Image:
-    return Image.fromarray(resized(open_image(_data), size))
+def _fitted(digest: str, size: tuple[int, int], _photo: cached.Photo) -> Image.Image:
+    return Image.fromarray(resized(cached.opened(_photo), size))
 
 
 def random_probabilities(scene: Scene, share: float, fill: Fill, keep: bool) -> list[float]:

@@ -81,7 +81,7 @@ def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view:
 
 def _figure(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
     title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
-    image = open_image(photo.data)
+    image = cached.opened(photo)
     return figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 

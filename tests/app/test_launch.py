@@ -1,0 +1,57 @@
+"""What the first page needs is imported, and nothing besides: each library costs the start a part of a second."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# The page as a visitor sees it while the network loads: a network that never comes ends the run at its first heat.
+SCRIPT = """
+import json, sys
+import streamlit as st
+from concurrent.futures import Future
+from streamlit.testing.v1 import AppTest
+from cam import cached, loading
+from cam.ui import pages
+
+class Seen(Exception):
+    pass
+
+def seen(*arguments, **options):
+    raise Seen
+
+loading.request_model = lambda name: Future()
+pages.import_first_page()
+from cam.ui import networks
+networks.explain = seen
+page = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
+assert [error.message for error in page.exception] == [""], page.exception
+assert page.title or page.markdown
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.fixture(scope="module")
+def modules() -> set[str]:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_page_is_there_before_any_library_that_only_maps_and_charts_need(modules):
+    heavy = {"tensorflow", "keras", "openvino", "pandas", "pyarrow", "altair", "matplotlib", "scipy.special"}
+    assert "cam.ui.map_page" in modules
+    assert modules & {*heavy, "scipy.ndimage", "scipy.linalg"} == set()
+
+
+def test_other_pages_are_not_imported_before_they_are_opened(modules):
+    others = {f"cam.ui.{name}_page" for name in ("inside", "compare", "cover", "why", "guess")}
+    assert modules & others == set()
+
+
+def test_before_the_server_answers_neither_a_page_nor_what_maps_need_is_imported():
+    code = "import json, sys, cam.loading, cam.ui.pages; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"cam.ui.map_page", "pandas", "matplotlib", "scipy.special"} & set(json.loads(done.stdout))
