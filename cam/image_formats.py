@@ -20,7 +20,8 @@ from cam.image_limits import DAMAGED, NOT_A_PHOTO, check_size, too_many_pixels, 
 from cam.image_process import decode_apart
 from cam.image_tiff import bare_tiff
 
-# A JPEG is decoded at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see 224 to 600 pixels.
+# A JPEG, TIFF, AVIF or HEIC is given at 1/2, 1/4 or 1/8 while both its sides stay at least this long; networks see
+# 224 to 600 pixels.
 DRAFT_SIDE = 1200
 
 
@@ -64,7 +65,7 @@ def _decode_apart(bare: Callable, data: bytes, finish: Callable, draft: bool) ->
     with _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
     with turns("apart"):
-        image, found = decode_apart(data)
+        image, found = decode_apart(data, DRAFT_SIDE if draft else 0)
         with _refusing(DAMAGED):
             return finish(image), found if orientation == 1 else orientation
 

@@ -29,15 +29,20 @@ _SENTENCES = {image_worker.NOT_A_PHOTO: NOT_A_PHOTO, image_worker.DAMAGED: DAMAG
 _ENDED_BY_LIMITS = {image_worker.TOO_MUCH_MEMORY, -24, -9}
 
 
-def decode_apart(data: bytes) -> tuple[Image.Image, int]:
+def decode_apart(data: bytes, least_side: int = 0) -> tuple[Image.Image, int]:
     """The picture and its EXIF orientation. Each process may take up to `MEMORY_BYTES`, so callers take turns.
+
+    Args:
+        data: the file.
+        least_side: reduce the picture to 1/2, 1/4 or 1/8 while both sides stay at least so long, before it is handed
+            over; 0 keeps every pixel.
 
     Raises:
         ImageError: no photo, damaged, outside of the limits, or too slow or too large to decode.
     """
     # -P: modules of Python before those of this folder.
     command = [sys.executable, "-P", "-W", "ignore", image_worker.__file__]
-    command += map(str, (max_pixels(), CPU_SECONDS, MEMORY_BYTES))
+    command += map(str, (max_pixels(), CPU_SECONDS, MEMORY_BYTES, least_side))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **pipes) as process:
         clock = threading.Timer(CLOCK_SECONDS, process.kill)

@@ -1,8 +1,8 @@
 """A process of its own that decodes one TIFF, AVIF or HEIC photo: the file on stdin, its pixels on stdout.
 
 `cam.image_process` starts this file as a script, so it imports Pillow and nothing of ClassCam. Arguments:
-the most pixels to decode, seconds of one processor, and bytes of addresses. Output: a line of JSON with mode, size and
-orientation, and the pixels unless there are too many.
+the most pixels to decode, seconds of one processor, bytes of addresses, and the least side to which the photo may be
+reduced, or 0. Output: a line of JSON with mode, size and orientation, and the pixels unless there are too many.
 """
 
 import io
@@ -13,6 +13,8 @@ import sys
 NOT_A_PHOTO, DAMAGED, TOO_MUCH_MEMORY = 3, 4, 5
 # The modes that are written as they are; others become RGB or RGBA.
 BYTES_PER_PIXEL = {"L": 1, "LA": 2, "I;16": 2, "I;16B": 2, "RGB": 3, "RGBA": 4, "I": 4, "F": 4}
+# Modes whose pixels can be averaged; transparent ones have colours that nobody sees.
+_REDUCIBLE = {"L", "RGB"}
 
 
 def _limit(seconds: int, memory: int) -> None:
@@ -29,7 +31,13 @@ def _limit(seconds: int, memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
-def main(max_pixels: int, seconds: int, memory: int) -> int:
+def _reduced(image, least: int):
+    """The picture at 1/2, 1/4 or 1/8 while both its sides stay at least so long, as a JPEG is decoded."""
+    factors = [factor for factor in (8, 4, 2) if least and min(image.size) >= factor * least]
+    return image.reduce(factors[0]) if factors and image.mode in _REDUCIBLE else image
+
+
+def main(max_pixels: int, seconds: int, memory: int, least: int) -> int:
     """Exit code: 0, or which of the three ways of failing above."""
     # Here, because the parent imports this module for its constants.
     import pillow_heif
@@ -52,6 +60,7 @@ def main(max_pixels: int, seconds: int, memory: int) -> int:
             image.load()
             if image.mode not in BYTES_PER_PIXEL:
                 image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            image = _reduced(image, least)
         head = {"mode": image.mode, "size": image.size, "orientation": orientation}
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
         if fits:

@@ -36,8 +36,8 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
 
     Args:
         source: a path, the bytes of a file, or a binary file that is read from where it stands.
-        draft: decode a JPEG of which both sides have 2,400 pixels or more at 1/2, 1/4 or 1/8 of its size, several times
-            faster; False keeps every pixel.
+        draft: give a JPEG, TIFF, AVIF or HEIC of which both sides have 2,400 pixels or more at 1/2, 1/4 or 1/8 of its
+            size, a JPEG several times faster; False keeps every pixel.
 
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.

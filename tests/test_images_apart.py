@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from photo_files import encoded, noise, red, repeated_frames
+from PIL import Image
 
 from cam import image_process, image_worker
 from cam.errors import ImageError
@@ -13,9 +14,9 @@ from cam.image_limits import DAMAGED, NOT_A_PHOTO, TOO_LONG
 from cam.images import open_image
 
 
-def refusal(data: bytes) -> str:
+def refusal(data: bytes, **options) -> str:
     with pytest.raises(ImageError) as caught:
-        open_image(data)
+        open_image(data, **options)
     return str(caught.value)
 
 
@@ -51,7 +52,7 @@ def test_a_photo_that_takes_too_long_by_the_clock_is_given_up(monkeypatch):
 def test_a_photo_that_takes_too_much_memory_is_refused(format, monkeypatch):
     data = encoded(red(5000, 5000), format, **({"compression": "tiff_lzw"} if format == "TIFF" else {}))
     monkeypatch.setattr(image_process, "MEMORY_BYTES", 180 * 2**20)
-    assert refusal(data) in (TOO_LONG, DAMAGED)
+    assert refusal(data, draft=False) in (TOO_LONG, DAMAGED)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +97,27 @@ def test_transparency_and_greys_come_through(format):
     assert open_image(encoded(clear, format)).getpixel((9, 9)) == (255, 255, 255)
     grey = open_image(encoded(red(64, 32).convert("L"), format)).getpixel((9, 9))
     assert max(abs(value - 76) for value in grey) <= 2
+
+
+@pytest.mark.parametrize("format", ["TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize(
+    ("size", "given"), [((2400, 2404), (1200, 1202)), ((2399, 3000), (2399, 3000)), ((4800, 4900), (1200, 1225))]
+)
+def test_a_large_photo_is_reduced_before_it_is_handed_over(format, size, given, monkeypatch):
+    """As a JPEG of this size is; what goes through the pipe is counted."""
+    handed_over = []
+    frombytes = Image.frombytes
+    monkeypatch.setattr(
+        Image, "frombytes", lambda mode, size, data: handed_over.append(len(data)) or frombytes(mode, size, data)
+    )
+    data = encoded(red(*size), format, **({"compression": "tiff_lzw"} if format == "TIFF" else {}))
+    assert open_image(data).size == open_image(encoded(red(*size), "JPEG")).size == given
+    assert handed_over == [3 * given[0] * given[1]]
+    assert open_image(data).getpixel((600, 600)) == pytest.approx(red(1, 1).getpixel((0, 0)), abs=4)
+
+
+def test_every_pixel_is_kept_where_that_is_asked_for_and_where_some_are_transparent():
+    assert open_image(encoded(red(2400, 2400), "TIFF"), draft=False).size == (2400, 2400)
+    clear = red(2400, 2400).convert("RGBA")
+    clear.putalpha(0)
+    assert open_image(encoded(clear, "TIFF")).getpixel((9, 9)) == (255, 255, 255)

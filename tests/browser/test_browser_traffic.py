@@ -1,4 +1,4 @@
-"""What a click costs: one message to the server, one run, and few bytes back; what the browser has is not sent again."""
+"""What a click costs: one message to the server, one run, few bytes back; what the browser has is not sent again."""
 
 import pytest
 from page_parts import PHOTO, choose_class, wait_for_heat
@@ -15,8 +15,8 @@ class Traffic:
         page.on("websocket", self._watch)
 
     def _watch(self, socket) -> None:
-        socket.on("framesent", self.sent.append)
-        socket.on("framereceived", self.received.append)
+        socket.on("framesent", lambda data: self.sent.append(data))
+        socket.on("framereceived", lambda data: self.received.append(data))
 
     def clear(self) -> None:
         self.sent.clear()
