@@ -56,7 +56,7 @@ class Page:
         found = {}
         for element in self.elements.values():
             if (name := picture_name(element)) is not None:
-                found[name] = json.loads(element.bidi_component.json)
+                [found[name]] = json.loads(element.bidi_component.json)
         return found
 
     def problems(self) -> list[str]:

@@ -129,7 +129,7 @@ class Student:
 
     def _see(self, element) -> None:
         if picture_name(element) == "heat":
-            self._heat = (json.loads(element.bidi_component.json)["title"], time.perf_counter())
+            self._heat = (json.loads(element.bidi_component.json)[0]["title"], time.perf_counter())
 
     def _check(self, *, heat: bool = False) -> None:
         page = self._client.page

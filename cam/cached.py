@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
 KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
+# A number, because Streamlit imports pandas to read a text such as "1h".
+KEPT_SECONDS = KEPT_HOURS * 3600
 KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
 # A number, because Streamlit imports pandas to read a text such as "1h".
 KEPT_SECONDS = KEPT_HOURS * 3600
