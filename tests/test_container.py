@@ -31,11 +31,17 @@ def test_its_steps_are_those_of_the_readme():
     assert f"{run} && {command}" == start_command()
 
 
+def test_what_is_secret_stays_outside():
+    sources = [source for kind, text in STEPS if kind == "COPY" for source in text.split()[:-1]]
+    assert not {".", "./", ".streamlit", ".streamlit/secrets.toml", "models"} & set(sources)
+
+
 def test_what_it_copies_is_enough_to_start_and_is_found_healthy(tmp_path):
     for text in [text for kind, text in STEPS if kind == "COPY"]:
         *sources, target = re.sub(r"--[a-z-]+=\S+ ", "", text).split()
         for source in sources:
-            place = tmp_path / target / (source if target.endswith("/") else "")
+            place = tmp_path / target / (Path(source).name if target.endswith("/") else "")
+            place.parent.mkdir(exist_ok=True)
             if (ROOT / source).is_dir():
                 shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
             else:

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cam.asked import asked
 from cam.ui import access_pass
 from cam.ui.access_form import form_page
 from cam.ui.access_limit import Limiter
@@ -70,8 +71,8 @@ class Gate:
 
     async def _answer(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
-            asked = "text/html" in request.headers.get("accept", "") or _is_link(request.scope)
-            response = form_page(401) if asked else PlainTextResponse("The access code is missing.", 401)
+            browser = "text/html" in request.headers.get("accept", "") or _is_link(request.scope)
+            response = form_page(401) if browser else PlainTextResponse("The access code is missing.", 401)
         elif request.method == "POST":
             response = await self._try(request)
         else:
@@ -82,6 +83,12 @@ class Gate:
         return response
 
     async def _try(self, request: Request) -> Response:
+        with asked("access") as told:
+            response = await self._tried(request)
+            told["outcome"] = "done" if response.status_code == 303 else "refused"
+        return response
+
+    async def _tried(self, request: Request) -> Response:
         given = await _given(request)
         if given is None:
             return PlainTextResponse("The access code is missing.", 401)

@@ -5,7 +5,6 @@ import ipaddress
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-import segno
 import streamlit as st
 
 from cam.settings import read_settings
@@ -45,6 +44,9 @@ def show_address(addresses: tuple[str, ...]) -> None:
 
 def qr_code(address: str) -> str:
     """The QR code as the data URI of an SVG: dark on white with its quiet zone, whatever the theme."""
+    # Imported only where it is used.
+    import segno
+
     return segno.make(address, micro=False).svg_data_uri(border=4, dark="#000", light="#fff", svgclass=None)
 
 

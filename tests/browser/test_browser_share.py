@@ -30,7 +30,7 @@ def opened(new_page, shared_server):
         viewport = {"width": size[0], "height": size[1]}
         page = new_page(server=shared_server, viewport=viewport, color_scheme=colors)
         page.goto("/")
-        expect(page.get_by_text("Loading EfficientNet-Lite2").first).to_be_visible()
+        expect(page.locator("h1")).to_have_text("ClassCam")
         page.locator(".st-key-show_address button").click()
         expect(page.locator(CODE)).to_be_visible()
         return page
