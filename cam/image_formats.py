@@ -25,15 +25,23 @@ from cam.image_tiff import bare_tiff
 DRAFT_SIDE = 1200
 
 
+class Decoded(NamedTuple):
+    """A picture, the EXIF orientation, 1 to 8, in which it is stored, and its (width, height) in the file."""
+
+    image: Image.Image
+    orientation: int
+    size: tuple[int, int]
+
+
 class Format(NamedTuple):
-    """How the first bytes of a file look, and (data, finish, draft) -> its picture and its EXIF orientation."""
+    """How the first bytes of a file look, and (data, finish, draft) -> its picture."""
 
     start: re.Pattern[bytes]
-    decode: Callable[[bytes, Callable, bool], tuple[Image.Image, int]]
+    decode: Callable[[bytes, Callable, bool], Decoded]
 
 
-def decode(data: bytes, finish: Callable, *, draft: bool) -> tuple[Image.Image, int]:
-    """The first picture of a file, and the EXIF orientation, 1 to 8, in which it is stored.
+def decode(data: bytes, finish: Callable, *, draft: bool) -> Decoded:
+    """The first picture of a file.
 
     `finish` gets the picture in any mode of Pillow and gives what is kept of it; it is called before the next file has
     its turn, so that no more pictures as they were stored are in memory than have turns.
@@ -44,30 +52,29 @@ def decode(data: bytes, finish: Callable, *, draft: bool) -> tuple[Image.Image, 
     raise ImageError(NOT_A_PHOTO)
 
 
-def _decode_here(
-    bare: Callable, opener: Callable, data: bytes, finish: Callable, draft: bool
-) -> tuple[Image.Image, int]:
+def _decode_here(bare: Callable, opener: Callable, data: bytes, finish: Callable, draft: bool) -> Decoded:
     with turns("here"), _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
         # The opener itself: Image.open would warn of what is refused below.
         image = opener(io.BytesIO(data))
-        check_size(*image.size)
+        size = image.size
+        check_size(*size)
         if draft and isinstance(image, JpegImageFile):
             # The mode is only a wish: a grey or CMYK JPEG keeps its own.
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
         with _refusing(DAMAGED):
             image.load()
             # A palette may be too short.
-            return finish(image), orientation
+            return Decoded(finish(image), orientation, size)
 
 
-def _decode_apart(bare: Callable, data: bytes, finish: Callable, draft: bool) -> tuple[Image.Image, int]:
+def _decode_apart(bare: Callable, data: bytes, finish: Callable, draft: bool) -> Decoded:
     with _refusing(NOT_A_PHOTO):
         data, orientation = bare(data)
     with turns("apart"):
-        image, found = decode_apart(data, DRAFT_SIDE if draft else 0)
+        image, found, size = decode_apart(data, DRAFT_SIDE if draft else 0)
         with _refusing(DAMAGED):
-            return finish(image), found if orientation == 1 else orientation
+            return Decoded(finish(image), found if orientation == 1 else orientation, size)
 
 
 @contextlib.contextmanager

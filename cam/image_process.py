@@ -29,8 +29,10 @@ _SENTENCES = {image_worker.NOT_A_PHOTO: NOT_A_PHOTO, image_worker.DAMAGED: DAMAG
 _ENDED_BY_LIMITS = {image_worker.TOO_MUCH_MEMORY, -24, -9}
 
 
-def decode_apart(data: bytes, least_side: int = 0) -> tuple[Image.Image, int]:
-    """The picture and its EXIF orientation. Each process may take up to `MEMORY_BYTES`, so callers take turns.
+def decode_apart(data: bytes, least_side: int = 0) -> tuple[Image.Image, int, tuple[int, int]]:
+    """The picture, its EXIF orientation, and its (width, height) in the file.
+
+    Each process may take up to `MEMORY_BYTES`, so callers take turns.
 
     Args:
         data: the file.
@@ -66,14 +68,14 @@ def decode_apart(data: bytes, least_side: int = 0) -> tuple[Image.Image, int]:
     raise RuntimeError(f"{image_worker.__file__} ended with exit code {code}")
 
 
-def _read_picture(stream: BinaryIO) -> tuple[Image.Image, int] | None:
+def _read_picture(stream: BinaryIO) -> tuple[Image.Image, int, tuple[int, int]] | None:
     """What the worker wrote; None if it did not get to its end."""
     if not (head := stream.readline(1000)).endswith(b"\n"):
         return None
     about = json.loads(head)
-    check_size(*about["size"])
+    check_size(*about["stored_size"])
     width, height = about["size"]
     pixels = bytearray(width * height * image_worker.BYTES_PER_PIXEL[about["mode"]])
     if stream.readinto(pixels) < len(pixels):
         return None
-    return Image.frombytes(about["mode"], (width, height), pixels), about["orientation"]
+    return Image.frombytes(about["mode"], (width, height), pixels), about["orientation"], tuple(about["stored_size"])

@@ -2,7 +2,8 @@
 
 `cam.image_process` starts this file as a script, so it imports Pillow and nothing of ClassCam. Arguments:
 the most pixels to decode, seconds of one processor, bytes of addresses, and the least side to which the photo may be
-reduced, or 0. Output: a line of JSON with mode, size and orientation, and the pixels unless there are too many.
+reduced, or 0. Output: a line of JSON with mode, size, size in the file and orientation, and the pixels unless there are
+too many.
 """
 
 import io
@@ -51,6 +52,7 @@ def main(max_pixels: int, seconds: int, memory: int, least: int) -> int:
     failure = NOT_A_PHOTO
     try:
         image = Image.open(io.BytesIO(sys.stdin.buffer.read()), formats=("TIFF", "AVIF", "HEIF"))
+        stored_size = image.size
         fits = image.width * image.height <= max_pixels
         failure = DAMAGED
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -61,7 +63,7 @@ def main(max_pixels: int, seconds: int, memory: int, least: int) -> int:
             if image.mode not in BYTES_PER_PIXEL:
                 image = image.convert("RGBA" if image.has_transparency_data else "RGB")
             image = _reduced(image, least)
-        head = {"mode": image.mode, "size": image.size, "orientation": orientation}
+        head = {"mode": image.mode, "size": image.size, "stored_size": stored_size, "orientation": orientation}
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
         if fits:
             sys.stdout.buffer.write(image.tobytes())

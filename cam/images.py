@@ -24,6 +24,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_ON_THE_SIDE = range(5, 9)
+
 # Pixels that are converted at once, so that what lies between two pictures stays small.
 _BAND = 2**17
 
@@ -38,6 +40,9 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
         source: a path, the bytes of a file, or a binary file that is read from where it stands.
         draft: give a JPEG, TIFF, AVIF or HEIC of which both sides have 2,400 pixels or more at 1/2, 1/4 or 1/8 of its
             size, a JPEG several times faster; False keeps every pixel.
+
+    Returns:
+        The photo. `info["stored_size"]` is the (width, height) in pixels that it has in the file, upright.
 
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
@@ -58,11 +63,11 @@ def open_small(data: bytes, most_pixels: int) -> Image.Image:
 
 
 def _opened(data: bytes, finish: Callable[[Image.Image], Image.Image], draft: bool) -> Image.Image:
-    photo, orientation = decode(data, finish, draft=draft)
+    photo, orientation, size = decode(data, finish, draft=draft)
     if orientation in _TURNS:
         photo = photo.transpose(_TURNS[orientation])
-    # What stood beside the pixels is true of the file only.
-    photo.info.clear()
+    # What else stood beside the pixels is true of the file only.
+    photo.info = {"stored_size": size[::-1] if orientation in _ON_THE_SIDE else size}
     return photo
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from photo_files import encoded
-from PIL import Image
+from PIL import ExifTags, Image
 
 from cam.images import open_image, resized, whole_size
 
@@ -83,6 +83,18 @@ def test_an_upright_picture_does_not_say_that_it_should_be_turned():
     exif[0x0112] = 6
     image = open_image(encoded(Image.fromarray(STORED[6](quadrants())), "JPEG", exif=exif.tobytes()))
     assert image.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("draft", [True, False])
+@pytest.mark.parametrize(("orientation", "upright"), [(1, (2600, 2400)), (6, (2400, 2600))])
+@pytest.mark.parametrize("format", ["JPEG", "TIFF", "PNG"])
+def test_a_photo_tells_the_size_that_it_has_in_the_file_upright(format, orientation, upright, draft):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    photo = open_image(encoded(Image.new("RGB", (2600, 2400)), format, exif=exif), draft=draft)
+    assert photo.info == {"stored_size": upright}
+    assert (photo.width > photo.height) == (upright[0] > upright[1])
+    assert (photo.size == upright) is (format == "PNG" or not draft)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,14 @@
 """From a path to what the network sees: read, decoded, brought to its size. Run by threads, ahead of the network."""
 
-import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 from cam.batch.sources import read_photo
 from cam.errors import ImageError
 from cam.images import open_image, resized
-
-_JPEG = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Loaded:
         number: of its row.
         path: as in the list of photos.
         size: (width, height) in pixels, upright.
-        shown_size: the same as it was decoded, which for a large JPEG is a half, a quarter or an eighth.
+        shown_size: the same as it was decoded, which for a large photo may be a half, a quarter or an eighth.
         pixels: RGB, at the size at which the network sees it.
         seconds: that this took.
     """
@@ -50,19 +46,8 @@ def load_photo(number: int, path: str, input_size: Callable[[tuple[int, int]], t
     """Read a photo; `input_size` tells from (width, height) of a photo at which (width, height) the network sees it."""
     start = time.perf_counter()
     try:
-        data = read_photo(path)
-        image = open_image(data)
+        image = open_image(read_photo(path))
     except ImageError as error:
         return Unreadable(number, path, str(error), time.perf_counter() - start)
     pixels = Image.fromarray(resized(image, input_size(image.size)))
-    return Loaded(number, path, whole_size_of(data, image.size), image.size, pixels, time.perf_counter() - start)
-
-
-def whole_size_of(data: bytes, shown: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of a photo before it was decoded at `shown`; only JPEGs are decoded smaller than they are."""
-    if not data.startswith(_JPEG):
-        return shown
-    width, height = JpegImageFile(io.BytesIO(data)).size
-    # The photo was turned upright where it lies in the file.
-    lies = (width - height) * (shown[0] - shown[1]) < 0
-    return (height, width) if lies else (width, height)
+    return Loaded(number, path, image.info["stored_size"], image.size, pixels, time.perf_counter() - start)

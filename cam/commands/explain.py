@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from PIL import Image
 
-from cam.batch.reading import whole_size_of
 from cam.batch.sources import printable, read_photo
 from cam.commands.network import loaded_network
 from cam.commands.options import fit_option, model_option, top_option
@@ -150,7 +149,7 @@ def _class_index(network: "Model", wanted: str) -> int | None:
 
 
 def _explained(path: str, asked: _Wanted) -> _Result:
-    # As on the page, a large JPEG is explained as it is decoded fast, and saved with every pixel.
+    # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
     data = read_photo(path)
     image = open_image(data)
     explanation = asked.network.explain(image, **asked.options)
@@ -158,7 +157,7 @@ def _explained(path: str, asked: _Wanted) -> _Result:
     chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
     save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
     pictures = save(open_image(data, draft=False)) if asked.folder else {}
-    return _Result(path, whole_size_of(data, image.size), explanation, classes, chosen, pictures)
+    return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
 
 
 def _compute(explanation: Scored, chosen: Prediction) -> None:
