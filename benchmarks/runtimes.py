@@ -96,6 +96,8 @@ def measure(number: int, rounds: int) -> dict:
         ends[row.title], theirs = context.Pipe()
         workers.append(context.Process(target=work, args=(theirs, number, place), daemon=True))
         workers[-1].start()
+        # So that waiting for one that has died ends, with EOFError.
+        theirs.close()
         notes[row.title] = ends[row.title].recv()
     names, times = list(ends), {name: [] for name in ends}
     for turn in range(rounds + 1):

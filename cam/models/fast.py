@@ -1,4 +1,4 @@
-"""A network with a linear head run by OpenVINO, where that is installed: the same maps in about half the time.
+"""A network with a linear head run by OpenVINO, where that is installed: the same maps, sooner.
 
 Keras is not imported for it; the Keras network is only built when something else than the exact maps is asked for.
 """
