@@ -11,7 +11,7 @@ from PIL import Image
 
 from cam import cached, loading
 from cam.errors import ImageError
-from cam.images import open_image
+from cam.images import open_small
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,7 @@ def test_the_oldest_result_goes_when_more_have_come_than_are_kept(tiny, noise_ph
 def decodes(monkeypatch) -> list[int]:
     """The number of bytes of each photo that was decoded."""
     sizes = []
-    monkeypatch.setattr(cached, "open_image", lambda data: sizes.append(len(data)) or open_image(data))
+    monkeypatch.setattr(cached, "open_small", lambda data, most: sizes.append(len(data)) or open_small(data, most))
     return sizes
 
 

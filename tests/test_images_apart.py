@@ -64,8 +64,14 @@ def test_a_photo_that_takes_too_much_memory_is_refused(format, monkeypatch):
         ("os.kill(os.getpid(), 11)", DAMAGED),
         ("os.kill(os.getpid(), 9)", TOO_LONG),
         ("print('{', flush=True, end=''); sys.exit(4)", DAMAGED),
-        ("""print('{"mode": "L", "size": [20, 20], "orientation": 1}\\nab'); sys.exit(4)""", DAMAGED),
-        ("""print('{"mode": "L", "size": [9, 20], "orientation": 1}')""", "This picture is 9 x 20 pixels"),
+        (
+            """print('{"mode": "L", "size": [20, 20], "stored_size": [20, 20], "orientation": 1}\\nab'); sys.exit(4)""",
+            DAMAGED,
+        ),
+        (
+            """print('{"mode": "L", "size": [9, 20], "stored_size": [9, 20], "orientation": 1}')""",
+            "This picture is 9 x 20 pixels",
+        ),
     ],
 )
 @pytest.mark.parametrize("size", [100, 2**20])

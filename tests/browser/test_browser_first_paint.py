@@ -16,7 +16,8 @@ KEYS = ("network", "sample", "picture_photo", "ranked", "opacity")
 def loading(new_page, tmp_path):
     """(page, let_go): the page of a server of its own whose network loads until `let_go()` is called."""
     gate = tmp_path / "gate"
-    with running_server(tmp_path, TENSORFLOW_GATE=str(gate)) as server:
+    # Without a converted network, which would need no TensorFlow.
+    with running_server(tmp_path, TENSORFLOW_GATE=str(gate), CAM_CACHE=str(tmp_path / "cache")) as server:
         page = new_page(server=server)
         page.goto("/")
         expect(page.locator(f"{WAITING} .wait")).to_be_visible()
