@@ -112,7 +112,7 @@ def test_a_session_that_the_server_does_not_know_is_a_new_one(server):
 
 @pytest.mark.parametrize("pause", [0.0, 0.01, 0.02, 0.03, 0.04])
 def test_a_click_that_overtakes_the_answer_to_another_finds_the_pictures_that_the_browser_has(server, pause):
-    """A browser forgets pictures as answers come in, and the server must not count on one that it has just forgotten."""
+    """A browser forgets pictures as answers come in, and must not be told to take one that it forgot."""
 
     async def visit() -> None:
         async with Client(server.url) as tab:
