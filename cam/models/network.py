@@ -96,7 +96,7 @@ class Network:
         """(n, height, width, 3), preprocessed -> the feature maps (n, h, w, K) of the head, traced once."""
         body = self._body
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature)
+        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature, autograph=False)
 
     @cached_property
     def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
@@ -110,7 +110,7 @@ class Network:
             return maps, tf.matmul(means, weight) + bias
 
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(call, input_signature=signature)
+        return tf.function(call, input_signature=signature, autograph=False)
 
     @property
     def traces(self) -> int:

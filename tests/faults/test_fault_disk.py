@@ -43,6 +43,6 @@ def test_the_page_works_where_nothing_can_be_written(photo):
 
     # Files of no byte at most: every write fails, as the superuser's would not on a read-only folder.
     prefix = ("prlimit", "--fsize=0", "--")
-    about = {"HOME": "/nonexistent/home", "KERAS_HOME": "", "TMPDIR": "/tmp", "XDG_CACHE_HOME": "/nonexistent/cache"}
+    about = {"HOME": "/nonexistent/home", "KERAS_HOME": "/nonexistent/keras", "XDG_CACHE_HOME": "/nonexistent/cache"}
     with running_server(Path("/dev/null"), app="tests/faults/served_app.py", prefix=prefix, **about) as server:
         asyncio.run(visit(server.url))
