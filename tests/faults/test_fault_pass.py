@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +14,6 @@ from cam.models import network as module
 from cam.models.registry import list_models
 from cam.models.turns import Turns
 from cam.models.weights import Wheel
-
-FAILURES = ["memory", "runtime", "tensorflow", "no numbers"]
 
 
 def fail(kind: str, maps):
@@ -30,21 +29,43 @@ def fail(kind: str, maps):
     return maps * np.float32("nan")
 
 
+class Faulty:
+    """A network as OpenVINO has compiled it, whose passes fail."""
+
+    def __init__(self, compiled, kind: str):
+        self._compiled, self._kind = compiled, kind
+
+    def create_infer_request(self):
+        return self
+
+    def infer(self, *inputs, **options) -> dict:
+        maps = self._compiled.create_infer_request().infer(*inputs, **options).values()
+        return {"maps": fail(self._kind, next(iter(maps)))}
+
+
+def _call(kind: str, features, pixels):
+    return fail(kind, features(pixels))
+
+
 @pytest.fixture
 def failing(monkeypatch):
-    """A function that has a network's passes fail in one way, until it is called with no way."""
+    """A function that has a network's passes fail in one way, until it is called with no way, whatever runs it."""
+    sound = {}
 
     def set_failing(name: str, kind: str | None) -> None:
         network = loading.loaded_model(name)._network
-        features = vars(network).get("_sound", network.features)
-        monkeypatch.setitem(vars(network), "_sound", features)
-        changed = features if kind is None else lambda pixels: fail(kind, features(pixels))
-        monkeypatch.setitem(vars(network), "features", changed)
+        attribute = "_compiled" if hasattr(network, "_compiled") else "features"
+        runs = sound.setdefault(name, getattr(network, attribute))
+        if attribute == "_compiled":
+            changed = Faulty(runs, kind)
+        else:
+            changed = partial(_call, kind, runs)
+        monkeypatch.setitem(vars(network), attribute, runs if kind is None else changed)
 
     return set_failing
 
 
-@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.parametrize("kind", ["memory", "runtime", "no numbers"])
 def test_another_network_is_shown_with_the_reason_and_the_next_photo_is_as_ever(fresh, failing, noise_photo, kind):
     at, other = open_page(), open_page()
     before, passed = picture(other, "heat"), passes()
@@ -100,3 +121,23 @@ def test_a_failure_keeps_neither_a_turn_nor_the_photo(make_tiny, noise_photo, mo
     gc.collect()
     assert len(kept) == 3 and [reference() for reference in kept] == [None] * 3
     assert module._SLOTS.free == 1 and module._SLOTS.served == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("memory", "there is not enough memory"),
+        ("tensorflow", "there is not enough memory"),
+        ("runtime", "it stopped with a RuntimeError"),
+        ("no numbers", "what it computed are not all numbers"),
+    ],
+)
+def test_the_sentence_says_what_is_known(make_tiny, noise_photo, monkeypatch, kind, reason):
+    model = make_tiny()
+    features = model._network.features
+    monkeypatch.setattr(model._network, "features", lambda pixels: fail(kind, features(pixels)))
+    with pytest.raises(ModelError) as caught:
+        model.explain(noise_photo(40, 40))
+    assert str(caught.value) == (
+        f"The network failed on this photo: {reason}. Choose another photo or another network."
+    )
