@@ -98,9 +98,8 @@ async def _round(server: Server, photos: Path, number: int, arguments: argparse.
 
 
 async def _visit(server: Server) -> None:
-    client = Client(server.url)
-    await client.open()
-    await client.close()
+    async with Client(server.url) as client:
+        await client.open()
 
 
 def _errors(output: Path) -> list[str]:

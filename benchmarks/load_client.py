@@ -10,7 +10,6 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -82,10 +81,13 @@ def picture_name(element: Element) -> str | None:
 class Client:
     """A tab: `await open()`, then `change`, `upload` and `go`, each of which ends when the run that answers it has.
 
+    As an asynchronous context it is closed at the end.
+
     Attributes:
         page: the elements of the last run.
         seen: called with each element as it arrives.
         session: what the server calls this tab; a second client that is given it takes the session over.
+        running: whether a run has begun that was asked for last.
     """
 
     def __init__(self, url: str, *, seen: Callable[[Element], None] = lambda element: None, session: str = ""):
@@ -93,6 +95,7 @@ class Client:
         self.page = Page(ended=True)
         self.seen = seen
         self.session = session
+        self.running = False
         self._next: Page = self.page
         self._wanted: Callable[[Page], bool] = lambda page: True
         self._answered = asyncio.Event()
@@ -107,7 +110,13 @@ class Client:
         self._failure: Exception | None = None
         self._connection: ClientConnection | None = None
         self._reader: asyncio.Task | None = None
-        self._http = requests.Session()
+        self._token = ""
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
 
     async def open(self) -> None:
         """Connect, and wait for the page that opens."""
@@ -116,9 +125,9 @@ class Client:
 
     async def connect(self) -> None:
         """Connect alone; a session that the server knows is taken up as it was."""
-        health = await asyncio.to_thread(self._http.get, f"{self.url}/_stcore/health", timeout=PATIENCE)
+        health = await asyncio.to_thread(requests.get, f"{self.url}/_stcore/health", timeout=PATIENCE)
         health.raise_for_status()
-        token = self._http.cookies[_COOKIE]
+        self._token = token = health.cookies[_COOKIE]
         offered = ["streamlit", token, *([self.session] if self.session else [])]
         self._connection = await connect(
             f"ws{self.url.removeprefix('http')}/_stcore/stream",
@@ -129,6 +138,7 @@ class Client:
             open_timeout=PATIENCE,
             ping_interval=None,
         )
+        self._failure = None
         self._reader = asyncio.create_task(self._read())
 
     async def close(self) -> None:
@@ -136,12 +146,12 @@ class Client:
         if self._connection is not None:
             await self._connection.close()
             self._reader.cancel()
-        self._http.close()
 
-    def drop(self) -> None:
+    async def drop(self) -> None:
         """Lose the connection without a word, as in a tunnel."""
         self._reader.cancel()
         self._connection.transport.abort()
+        await self._connection.wait_closed()
 
     async def change(
         self, key: str, field_name: str, value: object, until: Callable[[Page], bool] = lambda page: True
@@ -194,7 +204,7 @@ class Client:
         rerun.page_script_hash = self._script
         rerun.widget_states.widgets.extend(self._values.values())
         rerun.cached_message_hashes.extend(self._kept)
-        self._wanted = until
+        self._wanted, self.running = until, False
         self._answered.clear()
         await self._send(message)
 
@@ -208,11 +218,12 @@ class Client:
             raise ClientError(f"the connection was lost: {self._failure!r}") from self._failure
 
     def _put(self, path: str, name: str, data: bytes) -> None:
-        split = urlsplit(self.url)
-        answer = self._http.put(
-            f"{split.scheme}://{split.netloc}{path}" if path.startswith("/") else path,
+        # A connection of its own: one that is kept may be closed by the server at the moment that it is used again.
+        answer = requests.put(
+            self.url + path,
             files={"file": (name, data, "image/jpeg")},
-            headers={"X-Xsrftoken": self._http.cookies[_COOKIE], "Origin": self.url},
+            headers={"X-Xsrftoken": self._token, "Origin": self.url},
+            cookies={_COOKIE: self._token},
             timeout=PATIENCE,
         )
         answer.raise_for_status()
@@ -253,7 +264,7 @@ class Client:
         self.session = started.initialize.session_id
         self._script = started.page_script_hash
         self._oldest = started.config.max_cached_message_age
-        self._next = Page()
+        self._next, self.running = Page(), True
 
     def _on_navigation(self, navigation, message: ForwardMsg) -> None:
         pages = navigation.app_pages

@@ -1,11 +1,12 @@
 """The app as a user starts it, on a free port, and what it takes of memory and processor time."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,14 +35,25 @@ class Server:
 
 
 @contextmanager
-def running_server(output: Path) -> Iterator[Server]:
-    """A server of its own with the settings of the project, stopped at the end; its output goes to a file."""
+def running_server(
+    output: Path, *, app: str = "streamlit_app.py", prefix: Sequence[str] = (), **environment: str
+) -> Iterator[Server]:
+    """A server of its own with the settings of the project, stopped at the end.
+
+    Args:
+        output: the file that its output goes to.
+        app: what is served, from the project's folder.
+        prefix: a command that starts it.
+        environment: variables on top of those that there are.
+    """
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     options = ["--server.headless=true", f"--server.port={port}"]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options]
+    command = [*prefix, sys.executable, "-m", "streamlit", "run", app, *options]
     with output.open("w") as stream:
-        started = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT)
+        started = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=stream, stderr=subprocess.STDOUT
+        )
     try:
         server = Server(f"http://localhost:{port}", psutil.Process(started.pid))
         _wait_until_healthy(server.url, started, output)

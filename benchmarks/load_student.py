@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.load_client import Client, ClientError, Page, picture_name
+from benchmarks.load_client import Client, Page, picture_name
 from benchmarks.load_photos import is_photo
 
 # Seconds that a student looks before the next click, and between one upload and the next.
@@ -60,8 +60,9 @@ class Student:
             while time.perf_counter() < until:
                 turn += 1
                 await self._work(f"{self._name}-{turn}", until)
-        except ClientError as error:
-            self._fail(str(error))
+        # Whatever it is ends this session, and the others go on.
+        except Exception as error:
+            self._fail(repr(error))
         finally:
             await self._client.close()
 

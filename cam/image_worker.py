@@ -6,11 +6,15 @@ reduced, or 0. Output: a line of JSON with mode, size, size in the file and orie
 too many.
 """
 
+import ctypes
 import io
 import json
 import os
+import signal
 import sys
 
+# PR_SET_PDEATHSIG of Linux.
+_SIGNAL_WHEN_PARENT_ENDS = 1
 NOT_A_PHOTO, DAMAGED, TOO_MUCH_MEMORY = 3, 4, 5
 # The modes that are written as they are; others become RGB or RGBA.
 BYTES_PER_PIXEL = {"L": 1, "LA": 2, "I;16": 2, "I;16B": 2, "RGB": 3, "RGBA": 4, "I": 4, "F": 4}
@@ -25,6 +29,9 @@ def _limit(seconds: int, memory: int) -> None:
     import resource
 
     os.nice(5)
+    if sys.platform == "linux":
+        # Whoever waits for the picture may be stopped; then it is of no use.
+        ctypes.CDLL(None).prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     # Elsewhere than on Linux it is not enforced, or not even accepted.

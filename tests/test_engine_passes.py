@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import cam.models.network
+from cam.errors import ModelError
 from cam.models.turns import Turns
 
 SIZES_24 = [(16, 400), (400, 16), *[(16 + 37 * i % 300, 16 + 53 * i % 290) for i in range(22)]]
@@ -90,7 +91,7 @@ def test_a_pass_that_fails_frees_its_slot(make_tiny, noise_photo, monkeypatch):
 
     monkeypatch.setattr(cam.models.network, "_SLOTS", Turns(1))
     monkeypatch.setattr(model._network, "features", fail)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(ModelError, match="failed on this photo"):
         model.explain(noise_photo(40, 40))
     assert model.passes == 0
     monkeypatch.setattr(model._network, "features", features)

@@ -1,5 +1,7 @@
 """The way to the first import of Keras, where a thread other than the one that loads networks may be the first."""
 
+import os
+import tempfile
 import threading
 from importlib import import_module
 
@@ -9,4 +11,14 @@ _lock = threading.Lock()
 def import_keras() -> None:
     """Import Keras and with it TensorFlow, one thread at a time: imported by two threads at once, they can deadlock."""
     with _lock:
+        _name_a_temporary_folder()
         import_module("keras")
+
+
+def _name_a_temporary_folder() -> None:
+    """TensorFlow cannot be imported where Python finds no folder for temporary files; it writes none here."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        # The disk is full, or read-only everywhere.
+        tempfile.tempdir = os.curdir

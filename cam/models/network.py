@@ -16,6 +16,7 @@ from cam.models.graph import any_size, flattened, input_form
 from cam.models.head import find_head, score_tensor
 from cam.models.linear_head import Head, network_output
 from cam.models.maps import cell_pitch, layer_tensor, layers_with_maps, offered_layers
+from cam.models.passes import finite, one_pass
 from cam.models.probe import Probe, Tap
 from cam.models.slots import SLOTS as _SLOTS
 
@@ -95,7 +96,7 @@ class Network:
         """(n, height, width, 3), preprocessed -> the feature maps (n, h, w, K) of the head, traced once."""
         body = self._body
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature)
+        return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature, autograph=False)
 
     @cached_property
     def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
@@ -109,7 +110,7 @@ class Network:
             return maps, tf.matmul(means, weight) + bias
 
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(call, input_signature=signature)
+        return tf.function(call, input_signature=signature, autograph=False)
 
     @property
     def traces(self) -> int:
@@ -150,13 +151,17 @@ class Network:
         return network_output(np.asarray(scores)[0], self.activation, one_unit=one_unit)
 
     def run(self, function, passes: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Call a TensorFlow function of one or more results when it is this call's turn."""
-        with _SLOTS:
+        """Call a TensorFlow function of one or more results when it is this call's turn.
+
+        Raises:
+            ModelError: it failed, or what it computed are not all numbers.
+        """
+        with one_pass(_SLOTS, tf.errors.OpError):
             results = function(*(tf.constant(array, tf.float32) for array in arrays))
         with self._lock:
             self.passes += passes
         results = results if isinstance(results, (tuple, list)) else (results,)
-        return tuple(result.numpy().astype(np.float32, copy=False) for result in results)
+        return tuple(finite(result.numpy().astype(np.float32, copy=False)) for result in results)
 
     def _tap(self, layer: str | None) -> Tap:
         with self._lock:

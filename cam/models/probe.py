@@ -51,8 +51,8 @@ class Tap:
             gradients = tape.gradient(target, maps, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return maps, scores, gradients
 
-        self.forward = tf.function(there, input_signature=[pixels])
-        self.backward = tf.function(back, input_signature=[pixels, direction])
+        self.forward = tf.function(there, input_signature=[pixels], autograph=False)
+        self.backward = tf.function(back, input_signature=[pixels, direction], autograph=False)
 
     @cached_property
     def tail(self) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -69,7 +69,7 @@ class Tap:
                 "Choose the last layer, or one at the end of a block."
             ) from error
         signature = [tf.TensorSpec((None, *self._maps.shape[1:]), tf.float32)]
-        return tf.function(lambda maps: rest(maps, training=False), input_signature=signature)
+        return tf.function(lambda maps: rest(maps, training=False), input_signature=signature, autograph=False)
 
 
 # Runs a function of a tap on float32 arrays, in the queue: (function, passes that it counts as, arrays) -> arrays.

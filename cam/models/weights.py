@@ -2,15 +2,18 @@
 
 import importlib.util
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from cam.errors import ModelError
 
+# Seconds without a byte after which a download is not running any more.
+_ABANDONED = 600
 _MEANWHILE = "The embedded networks work now."
 
 
@@ -155,6 +158,7 @@ class KerasFile:
         fetch = pooch.HTTPDownloader(progressbar=_Progress(self.size, progress), chunk_size=2**18)
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._tidy()
             # In the same folder, so that the file takes its place in one step.
             part = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.part")
             try:
@@ -165,6 +169,14 @@ class KerasFile:
             finally:
                 part.unlink(missing_ok=True)
         return self.path
+
+    def _tidy(self) -> None:
+        """Remove what downloads of this file have left that were killed."""
+        for part in self.path.parent.glob(f".{self.path.name}.*.part"):
+            # Another program may have ended or tidied up at this moment.
+            with suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > _ABANDONED:
+                    part.unlink()
 
     def _is_right(self, path: Path) -> bool:
         import pooch

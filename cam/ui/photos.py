@@ -13,6 +13,7 @@ _EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"
 
 def choose_photo() -> cached.Photo:
     """The widgets side by side; returns the photo to explain: the last one that could be opened."""
+    _open_arrived()
     own, gallery = st.columns([1, 2.4], gap="medium")
     with own.container(key="own"):
         _own_photo()
@@ -42,7 +43,7 @@ def _own_photo() -> None:
     most = min(max_bytes() // 2**20, st.get_option("server.maxUploadSize"))
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
-    st.file_uploader(
+    file = st.file_uploader(
         "Your photo: drop it here",
         type=_EXTENSIONS,
         key=f"upload_{turn}",
@@ -51,6 +52,10 @@ def _own_photo() -> None:
         f"ClassCam while the page is open and for {cached.KEPT_TEXT} at most after that. It is never written to "
         "disk or sent on.",
     )
+    if file is not None:
+        # The run that was to take it, in `on_change`, was overtaken by this one, or the connection was lost meanwhile.
+        _take(file)
+        st.rerun()
     camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")
     if camera.open:
         camera.camera_input("Camera", key=f"camera_{turn}", on_change=_take_camera, label_visibility="collapsed")
@@ -65,10 +70,20 @@ def _take_camera() -> None:
 
 
 def _take(file, title: str | None = None) -> None:
+    """Keep what was uploaded; it is opened later, because another run may begin before that is done."""
     if file is None:
         return
-    st.session_state.upload_turn += 1
-    set_photo(cached.photo_of(file.getvalue(), title or file.name))
+    state = st.session_state
+    state.arrived_photo = cached.photo_of(file.getvalue(), title or file.name)
+    state.upload_turn += 1
+
+
+def _open_arrived() -> None:
+    state = st.session_state
+    if (photo := state.get("arrived_photo")) is not None:
+        set_photo(photo)
+        if state.arrived_photo is photo:
+            state.arrived_photo = None
 
 
 def _gallery() -> None:

@@ -1,0 +1,113 @@
+"""The server is told to stop while it looks at a photo, opens another and downloads: it ends, and all that it began."""
+
+import asyncio
+import io
+import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from benchmarks.load_client import Client
+from benchmarks.load_server import Server, running_server
+
+# Far more than an end takes; what hangs would last a minute.
+_PATIENCE = 20
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """A file of which a few bytes come, and no more."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000000")
+        self.end_headers()
+        self.wfile.write(bytes(1000))
+        self.server.reached.set()
+        self.server.ended.wait(120)
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@pytest.fixture
+def endless():
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as running:
+        running.reached, running.ended = threading.Event(), threading.Event()
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.ended.set()
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def slow_photo() -> bytes:
+    """30 megapixels of noise as AVIF: a second or more for the process that opens it."""
+    noise = np.random.default_rng(0).integers(0, 256, (750, 1000, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.tile(noise, (6, 7, 1))).save(buffer, "AVIF", speed=10, quality=50)
+    return buffer.getvalue()
+
+
+async def _until(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.005)
+
+
+async def _busy(server: Server, slow, photo: bytes, endless) -> list[psutil.Process]:
+    """Have the server do three things at once; the processes that it has started for them."""
+    looking, opening, loading = (Client(server.url) for _ in range(3))
+    for tab in (looking, opening, loading):
+        await tab.open()
+    await loading.change("network", "string_value", "ResNet-50", lambda page: True)
+    loading.value("download").trigger_value = True
+    await loading.ask()
+    await asyncio.to_thread(endless.reached.wait, 60)
+    slow.touch()
+    looking.value("fit").string_value = "Squashed to a square"
+    await looking.ask()
+    await _until(lambda: looking.running)
+    asyncio.create_task(opening.upload("slow.avif", photo))
+    await _until(server.process.children)
+    return server.process.children(recursive=True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["told to stop", "Ctrl-C"])
+def test_a_server_that_works_ends_within_seconds_and_leaves_no_process(tmp_path, slow_photo, endless, how):
+    slow = tmp_path / "slow"
+    about = {"KERAS_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1", "FAULT_SLOW": str(slow)}
+    about["FAULT_URL"] = f"http://127.0.0.1:{endless.server_port}/resnet50.h5"
+
+    async def stop(server: Server) -> None:
+        started = await _busy(server, slow, slow_photo, endless)
+        server.process.send_signal(how)
+        await asyncio.to_thread(server.process.wait, _PATIENCE)
+        _, alive = psutil.wait_procs(started, timeout=_PATIENCE)
+        assert started and not alive
+
+    with running_server(tmp_path / "server.txt", app="tests/faults/served_app.py", **about) as server:
+        asyncio.run(stop(server))
+
+
+def test_a_server_that_is_killed_takes_the_process_that_opens_a_photo_with_it(tmp_path, slow_photo):
+    async def kill(server: Server) -> None:
+        async with Client(server.url) as tab:
+            await tab.open()
+            uploading = asyncio.create_task(tab.upload("slow.avif", slow_photo))
+            await _until(server.process.children)
+            started = server.process.children(recursive=True)
+            server.process.kill()
+            _, alive = psutil.wait_procs(started, timeout=_PATIENCE)
+            assert started and not alive
+            uploading.cancel()
+
+    with running_server(tmp_path / "server.txt") as server:
+        asyncio.run(kill(server))
