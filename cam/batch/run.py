@@ -1,19 +1,16 @@
 """A whole run: what is missing of it is done, and its table is made."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from cam.batch.output import Output, opened
 from cam.batch.plan import Plan
 from cam.batch.work import explained_parts
-
-if TYPE_CHECKING:
-    from cam.engine import Model
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Summary:
         photos: rows of the table.
         failed: those with an error.
         done: photos that were done now; the others were done before.
-        seconds: that those took, without loading the network.
+        seconds: that those took, without loading the network where that is done here.
         results: the table.
     """
 
@@ -37,9 +34,10 @@ class Summary:
 
 def run(
     plan: Plan,
-    load: "Callable[[], Model]",
+    load: Callable[[], object],
     folder: Path,
     *,
+    work: Callable[..., Iterator[tuple[int, pa.Table]]] = explained_parts,
     resume: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
@@ -47,7 +45,8 @@ def run(
 
     Args:
         plan: the photos and how they are explained.
-        load: gives the network; called only where photos are missing.
+        load: gives what `work` takes first: the network. Called only where photos are missing.
+        work: does it, as `explained_parts` does.
         folder: made where it is not there.
         resume: go on with the run where it is begun there already.
         report: called with the photos that are done, and all that are to be done now.
@@ -57,7 +56,7 @@ def run(
     """
     with opened(folder, plan, resume=resume) as output:
         missing = output.missing()
-        done, seconds = _work(plan, missing, load, output, report) if missing else (0, 0.0)
+        done, seconds = _work(plan, missing, load, work, output, report) if missing else (0, 0.0)
         photos, failed = output.finish()
         return Summary(photos, failed, done, seconds, output.results)
 
@@ -65,13 +64,14 @@ def run(
 def _work(
     plan: Plan,
     missing: list[int],
-    load: "Callable[[], Model]",
+    load: Callable[[], object],
+    work: Callable[..., Iterator[tuple[int, pa.Table]]],
     output: Output,
     report: Callable[[int, int], None],
 ) -> tuple[int, float]:
     """Do the parts that are missing; how many photos these were, and the seconds they took."""
     total, done = sum(len(plan.part(number)) for number in missing), 0
-    model = load()
+    loaded = load()
 
     def count(more: int) -> None:
         nonlocal done
@@ -81,9 +81,8 @@ def _work(
     start = time.perf_counter()
     count(0)
     parts = ((number, plan.part(number)) for number in missing)
-    work = partial(explained_parts, settings=plan.settings, write=output.save, report=count)
     # Closed here, and with it its threads, whatever ends this.
-    with closing(work(model, parts)) as tables:
+    with closing(work(loaded, parts, plan.settings, write=output.save, report=count)) as tables:
         for number, table in tables:
             output.add(number, table)
     return total, time.perf_counter() - start

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # A part's number, and its photos: the number of the row, and the path.
 Part = tuple[int, list[tuple[int, str]]]
-_THREADS = max(2, min(8, os.cpu_count() or 2))
+# For each of the three tasks; each pass takes memory, and one Python has not much more to give.
+_MOST_THREADS = 16
 
 
 class _Open(NamedTuple):
@@ -53,6 +54,7 @@ def explained_parts(
     *,
     write: Callable[[str, bytes], None],
     report: Callable[[int], None] = lambda count: None,
+    cores: int | None = None,
 ) -> Iterator[tuple[int, pa.Table]]:
     """The number of each part and its table, in order.
 
@@ -66,14 +68,17 @@ def explained_parts(
             ends the work.
         report: called, by one thread at a time, with how many more photos the network is done with, or could not be
             read.
+        cores: how many this work may keep busy; None: all of the machine.
     """
+    threads = max(2, min(_MOST_THREADS, cores or os.cpu_count() or 1))
     lock = threading.Lock()
 
     def count(more: int) -> None:
         with lock:
             report(more)
 
-    with _pool("read") as readers, _pool("finish") as finishers, _pool("explain") as explainers:
+    pool = partial(_pool, threads)
+    with pool("read") as readers, pool("finish") as finishers, pool("explain") as explainers:
         finish = partial(finishers.submit, finished_row, save=settings.save, write=write)
         explain = partial(explainers.submit, _explained, model, top=settings.top, finish=finish, report=count)
         before: _Open | None = None
@@ -87,9 +92,9 @@ def explained_parts(
 
 
 @contextmanager
-def _pool(task: str) -> Iterator[ThreadPoolExecutor]:
+def _pool(threads: int, task: str) -> Iterator[ThreadPoolExecutor]:
     """Threads; what they have not begun when this is left early is dropped."""
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"batch-{task}")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=f"batch-{task}")
     try:
         yield pool
     finally:

@@ -3,10 +3,12 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from cam.batch.cluster import cluster_parts, connected
 from cam.batch.pictures import PICTURES
 from cam.batch.plan import Plan, Settings, file_digest
 from cam.batch.run import Summary, run
@@ -49,6 +51,22 @@ class _Kinds(click.ParamType):
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first photos.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was begun in the output folder.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who does the work: this process, or Ray, on this machine or on many.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT|auto", help="Of a Ray cluster. Without it, Ray runs on this machine alone."
+)
+@click.option(
+    "--actors",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many processes of Ray hold the network.  [default: one for every four cores]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
 def batch(
     sources: tuple[str, ...],
@@ -60,6 +78,9 @@ def batch(
     save: tuple[str, ...],
     limit: int | None,
     resume: bool,
+    engine: str,
+    address: str | None,
+    actors: int | None,
     as_json: bool,
 ) -> None:
     """Explain many photos and write one table, results.parquet: a row for each photo.
@@ -79,14 +100,21 @@ def batch(
     """
     if is_address(output):
         raise click.BadParameter("it must be a folder on this machine.", param_hint="-o")
+    if engine == "local" and (address or actors):
+        raise click.UsageError("--address and --actors are for --engine ray.")
     photos = _photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
     weights = file_digest(spec_of(model).source.find())
     plan = Plan(photos, Settings(model, fit, top, save), weights)
+    load = partial(loaded_network, model, many=True)
+    who = {"load": load}
+    if engine == "ray":
+        work = partial(cluster_parts, load=load, weights=weights)
+        who = {"load": partial(connected, address, actors), "work": work}
     try:
         with progress("photos") as report:
-            summary = run(plan, lambda: loaded_network(model, many=True), Path(output), resume=resume, report=report)
+            summary = run(plan, folder=Path(output), **who, resume=resume, report=report)
     except KeyboardInterrupt:
         click.echo("Interrupted. What is finished is kept: go on by the same command with --resume.", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None

@@ -13,20 +13,17 @@ if TYPE_CHECKING:
     from cam.engine import Model
 
 
-# More passes at a time would take much memory.
-_MOST_PASSES = 8
-
-
 def loaded_network(name: str, *, many: bool = False) -> "Model":
     """The network (ModelError if it cannot be loaded), without what TensorFlow has to say as it starts.
 
-    `many` is for many photos: several passes at a time, each on a core or a few, instead of one after the other on all
-    cores, which wait for each other now and then. Once TensorFlow runs, it changes nothing.
+    `many` is for many photos: several passes at a time, each on a core of its own, instead of one after the other on
+    all cores, which wait for each other now and then; and numbers that are the same to the last digit on machines with
+    however many cores. Once TensorFlow runs, it changes nothing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if many:
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // _MOST_PASSES)))
-    with _native_messages_held():
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    with native_messages_held():
         # NumPy and all that takes a while to import, and --help needs none of it.
         from cam.engine import load_model
 
@@ -34,7 +31,7 @@ def loaded_network(name: str, *, many: bool = False) -> "Model":
 
 
 @contextmanager
-def _native_messages_held() -> Iterator[None]:
+def native_messages_held() -> Iterator[None]:
     """Keep what libraries write past Python to standard error, and show it only where this fails; Python's own is seen.
 
     TensorFlow's first lines, on instruction sets and missing graphics cards, heed no setting.

@@ -1,9 +1,7 @@
 """`python -m cam batch` on the embedded network: folders with photos of all kinds, killed and gone on with."""
 
-import io
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -11,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from batch_photos import SAMPLES, write_bad, write_good
 from click.testing import CliRunner
-from PIL import Image
 from pyarrow import parquet
 
 import cam
@@ -21,7 +19,6 @@ from cam.__main__ import main
 from cam.commands import batch as module
 
 ROOT = Path(cam.__file__).parents[1]
-SAMPLES = sorted((ROOT / "sample_images").glob("*.jpg"))
 # The command, with parts small enough to be killed between two of them.
 SMALL_PARTS = "import cam.batch.plan as plan; plan.PART = 4; from cam.__main__ import main; main()"
 
@@ -43,61 +40,6 @@ def call(*arguments: object, stdin: bytes | None = None):
 
 def rows(folder: Path) -> list[dict]:
     return parquet.read_table(folder / "results.parquet").drop_columns("seconds").to_pylist()
-
-
-def write_good(folder: Path) -> None:
-    """30 photos in ten forms, small versions of the samples."""
-    forms = [
-        ("jpg", "RGB", {}),
-        ("jpeg", "L", {}),
-        ("JPG", "CMYK", {}),
-        ("png", "RGBA", {}),
-        ("png", "P", {}),
-        ("webp", "RGB", {}),
-        ("gif", "P", {}),
-        ("bmp", "RGB", {}),
-        ("tiff", "RGB", {}),
-        ("jpg", "RGB", {"progressive": True}),
-    ]
-    for i in range(30):
-        ending, mode, options = forms[i % 10]
-        with Image.open(SAMPLES[i % len(SAMPLES)]) as photo:
-            photo.thumbnail((200 + i, 200 + i))
-            photo.convert(mode).save(folder / f"good{i:02d}.{ending}", **options)
-
-
-def write_bad(folder: Path) -> None:
-    """20 entries that are called like photos and are none that can be opened."""
-    whole = {}
-    with Image.open(SAMPLES[0]) as photo:
-        for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"):
-            buffer = io.BytesIO()
-            photo.resize((200, 200)).save(buffer, form)
-            whole[form] = buffer.getvalue()
-    header = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(header, "PNG")
-    small = io.BytesIO()
-    Image.new("RGB", (5, 300)).save(small, "PNG")
-    contents = {f"cut.{form.lower()}": data[: len(data) // 2] for form, data in whole.items() if form != "TIFF"}
-    contents |= {
-        "cut.tif": whole["TIFF"][:1000],
-        "cut_early.jpg": whole["JPEG"][:20],
-        "empty.jpg": b"",
-        "empty.png": b"",
-        "text.jpg": b"This is a text.",
-        "page.jpg": b"<!DOCTYPE html><html></html>",
-        "document.png": b"%PDF-1.7\n%%EOF",
-        "noise.webp": random.Random(0).randbytes(5000),
-        "vector.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        "huge.png": header.getvalue(),
-        "tiny.png": small.getvalue(),
-        "large.jpg": whole["JPEG"] + bytes(50 * 2**20),
-    }
-    for name, content in contents.items():
-        (folder / f"bad_{name}").write_bytes(content)
-    (folder / "bad_folder.jpg").mkdir()
-    os.symlink("nowhere", folder / "bad_link.jpg")
-    os.mkfifo(folder / "bad_pipe.jpg")
 
 
 def test_good_and_bad_photos_of_all_kinds(loaded, tmp_path):
