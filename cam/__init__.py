@@ -1,21 +1,21 @@
 """ClassCam: show where a convolutional network looks, by Class Activation Mapping.
 
-Importing this package imports neither TensorFlow nor Keras; `load_model` and `Model` do when they are first used.
+Each public name is imported when it is first used: the page is there sooner without them, and only `load_model` and
+`Model` need TensorFlow.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cam.errors import CamError, ImageError, LabelError, ModelError
-from cam.explanation import Explanation, Prediction
-from cam.images import open_image
-from cam.labels import Labels
-from cam.localize import Box, boxes
-from cam.models.registry import ModelSpec, list_models
-from cam.render import overlay
-
 if TYPE_CHECKING:
     from cam.engine import Model, load_model
+    from cam.errors import CamError, ImageError, LabelError, ModelError
+    from cam.explanation import Explanation, Prediction
+    from cam.images import open_image
+    from cam.labels import Labels
+    from cam.localize import Box, boxes
+    from cam.models.registry import ModelSpec, list_models
+    from cam.render import overlay
 
 __all__ = [
     "Box",
@@ -35,8 +35,20 @@ __all__ = [
     "overlay",
 ]
 
+_HOMES = {
+    "engine": ("Model", "load_model"),
+    "errors": ("CamError", "ImageError", "LabelError", "ModelError"),
+    "explanation": ("Explanation", "Prediction"),
+    "images": ("open_image",),
+    "labels": ("Labels",),
+    "localize": ("Box", "boxes"),
+    "models.registry": ("ModelSpec", "list_models"),
+    "render": ("overlay",),
+}
+
 
 def __getattr__(name: str) -> object:
-    if name in ("Model", "load_model"):
-        return getattr(import_module("cam.engine"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"cam.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
