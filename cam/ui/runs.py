@@ -15,13 +15,20 @@ def watched(page: str) -> Iterator[None]:
     That is "open" in a new session; "page", "photo", "network" or "class" where that is another than before; or else
     "view".
     """
-    # What visitors choose is in the state before the page runs; only a new session is filled by its first run.
     before, now = st.session_state.get("seen"), _seen(page)
-    changed = [name for name in now if before and now[name] != before[name]]
-    with asked("open" if before is None else changed[0] if changed else "view", page=page or "see"):
+    with asked(_kind(before, now), page=page or "see") as told:
+        # Before, because a run that is stopped can keep nothing any more; and after, because a photo that was uploaded
+        # is opened, and a new session filled, by the run itself.
         st.session_state.seen = now
         yield
-        st.session_state.seen = _seen(page)
+        now = st.session_state.seen = _seen(page)
+        told["asked"] = _kind(before, now)
+
+
+def _kind(before: dict[str, object] | None, now: dict[str, object]) -> str:
+    if before is None:
+        return "open"
+    return next((name for name in now if now[name] != before[name]), "view")
 
 
 def _seen(page: str) -> dict[str, object]:

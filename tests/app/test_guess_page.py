@@ -54,7 +54,7 @@ def drawing(at: AppTest) -> dict:
 def heat(at: AppTest) -> dict | None:
     """What the browser gets of the map, if it is there."""
     found = component(at, "picture_guess")
-    return found and json.loads(found.proto.json)
+    return found and json.loads(found.proto.json)[0]
 
 
 def mark(at: AppTest, box: object) -> AppTest:
