@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def loaded_network(name: str, *, many: bool = False) -> "Model":
     """The network (ModelError if it cannot be loaded), without what TensorFlow has to say as it starts.
 
-    `many` is for many photos: several passes at a time, each on a core of its own, instead of one after the other on all
-    cores, which wait for each other now and then; and numbers that are the same to the last digit on machines with
+    `many` is for many photos: several passes at a time, each on a core of its own, instead of one after the other on
+    all cores, which wait for each other now and then; and numbers that are the same to the last digit on machines with
     however many cores. Once TensorFlow runs, it changes nothing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
