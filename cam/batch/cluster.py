@@ -251,8 +251,8 @@ def _check_reachable(address: str) -> None:
         reason = f"no answer in {_PATIENCE} seconds"
     if reason:
         raise ClusterError(
-            f"There is no Ray cluster at {address} that can be used ({reason}). Run this on a machine of the cluster, on "
-            "which `ray start` was called, or leave --address out to use this machine alone."
+            f"There is no Ray cluster at {address} that can be used ({reason}). Run this on a machine of the "
+            "cluster, where `ray start` was called, or leave --address out to use this machine alone."
         )
 
 
