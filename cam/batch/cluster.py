@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -37,6 +38,7 @@ _CORES = 4
 _RETRIES = 3
 # Seconds that a cluster may take to answer.
 _PATIENCE = 20
+_ASK = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
 _SETTINGS = {
     # No reports of use to Ray's makers.
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -109,26 +111,42 @@ def cluster_parts(
         ClusterError: Ray gives up, or a machine has other weights.
     """
     ray = _imported()
-    try:
-        for found in _dataset(cluster, parts, (load, settings, weights)).iter_batches(
-            batch_size=None, batch_format="pyarrow"
-        ):
-            for row in found.to_pylist():
-                for picture in row["pictures"]:
-                    write(picture["name"], picture["content"])
-                report(row["photos"])
-                yield row["number"], parquet.read_table(BytesIO(row["table"]), schema=SCHEMA)
-    except ray.exceptions.RayError as error:
-        if isinstance(error.__cause__, CamError):
-            raise type(error.__cause__)(str(error.__cause__)) from error
-        if isinstance(error, ray.exceptions.RayTaskError):
-            raise
-        raise ClusterError(
-            "Ray gave up: a process of it died again and again, or the cluster is gone. What is finished is kept: go "
-            f"on by the same command with --resume. Ray says: {str(error).splitlines()[0]}"
-        ) from error
-    finally:
-        ray.shutdown()
+    with _silenced(ray):
+        try:
+            for found in _dataset(cluster, parts, (load, settings, weights)).iter_batches(
+                batch_size=None, batch_format="pyarrow"
+            ):
+                for row in found.to_pylist():
+                    if row["refusal"] is not None:
+                        raise ClusterError(row["refusal"])
+                    for picture in row["pictures"]:
+                        write(picture["name"], picture["content"])
+                    report(row["photos"])
+                    yield row["number"], parquet.read_table(BytesIO(row["table"]), schema=SCHEMA)
+        except ray.exceptions.RayError as error:
+            raise _plain(error) from error
+
+
+@contextmanager
+def _silenced(ray) -> Iterator[None]:
+    """Until Ray is shut down at the end, what it prints goes nowhere; a program may read what we print."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _plain(error: Exception) -> Exception:
+    """What a user can do about an error that Ray raised, or the error itself where that is nothing."""
+    import ray
+
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return error
+    return ClusterError(
+        "Ray gave up: a process of it died again and again, or the cluster is gone. What is finished is kept: go on by "
+        f"the same command with --resume. Ray says: {str(error).splitlines()[0]}"
+    )
 
 
 def _dataset(cluster: Cluster, parts: Iterable[Part], network: tuple):
@@ -162,13 +180,18 @@ class _Explainer:
     """An actor, in a process of its own: holds the network and makes the tables of parts."""
 
     def __init__(self, load: "Callable[[], Model]", settings: Settings, weights: str, cores: int, folder: str):
-        if file_digest(spec_of(settings.model).source.find()) != weights:
-            raise ClusterError(
-                f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the machine "
-                "that began. Bring the same to every machine of the cluster."
-            )
         self._settings, self._cores, self._folder = settings, cores, folder
-        self._model = load()
+        self._model = self._refusal = None
+        # Said by the first part, because Ray would take what is raised here for a process that died.
+        try:
+            if file_digest(spec_of(settings.model).source.find()) != weights:
+                raise ClusterError(
+                    f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
+                    "machine that began. Bring the same to every machine of the cluster."
+                )
+            self._model = load()
+        except CamError as error:
+            self._refusal = str(error)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         (row,) = batch.to_pylist()
@@ -177,19 +200,27 @@ class _Explainer:
             # What paths are relative to.
             os.chdir(self._folder)
         pictures: dict[str, bytes] = {}
+        if self._refusal is not None:
+            return _answer(row["number"], self._refusal, None, {})
         work = explained_parts(
             self._model, [(row["number"], photos)], self._settings, write=pictures.__setitem__, cores=self._cores
         )
         ((number, table),) = work
-        listed = [{"name": name, "content": content} for name, content in pictures.items()]
-        return pa.table(
-            {
-                "number": [number],
-                "photos": [len(table)],
-                "table": pa.array([parquet_bytes(table)], pa.large_binary()),
-                "pictures": pa.array([listed], _PICTURES),
-            }
-        )
+        return _answer(number, None, table, pictures)
+
+
+def _answer(number: int, refusal: str | None, table: pa.Table | None, pictures: Mapping[str, bytes]) -> pa.Table:
+    """What an actor sends for a part: one row, because Ray never divides one."""
+    listed = [{"name": name, "content": content} for name, content in pictures.items()]
+    return pa.table(
+        {
+            "number": [number],
+            "refusal": pa.array([refusal], pa.string()),
+            "photos": [0 if table is None else len(table)],
+            "table": pa.array([None if table is None else parquet_bytes(table)], pa.large_binary()),
+            "pictures": pa.array([listed], _PICTURES),
+        }
+    )
 
 
 def _imported():
@@ -207,22 +238,21 @@ def _imported():
 
 
 def _check_reachable(address: str) -> None:
-    """Ask Ray's own command, which can be ended; Ray itself tries for minutes and then ends this process."""
+    """Connect in a process that can be ended: Ray itself tries for minutes and then ends the whole process."""
     if is_address(address):
         raise ClusterError(
             f"{address} is an address of Ray's client, which cannot do this work. Run the command on a machine of the "
             "cluster, with --address auto."
         )
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-        reason = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        done = subprocess.run([sys.executable, "-c", _ASK, address], capture_output=True, text=True, timeout=_PATIENCE)
+        reason = done.returncode and (done.stderr.strip().splitlines() or ["it gave no reason"])[-1].split(". ")[0]
     except subprocess.TimeoutExpired:
         reason = f"no answer in {_PATIENCE} seconds"
     if reason:
         raise ClusterError(
-            f"There is no Ray cluster at {address} ({reason}). Start one by `ray start --head` and give its HOST:PORT, "
-            "or leave --address out to use this machine alone."
+            f"There is no Ray cluster at {address} that can be used ({reason}). Run this on a machine of the "
+            "cluster, where `ray start` was called, or leave --address out to use this machine alone."
         )
 
 

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable
 from functools import cache
 
+import pyarrow as pa
 from pyarrow import fs
 
 from cam.errors import CamError, ImageError
@@ -112,8 +113,20 @@ def _in_folder(folder: str, recursive: bool) -> list[str]:
 
 @cache
 def _system(scheme: str, place: str) -> tuple[fs.FileSystem, str]:
-    """The file system of an address, and the path in it where the address's own path begins; made once."""
-    system, root = fs.FileSystem.from_uri(f"{scheme}://{place}/")
+    """The file system of an address, and the path in it where the address's own path begins; made once.
+
+    Arrow has some of its own (file, s3, gs, hdfs, abfs); for all others fsspec is asked, where it is installed.
+    """
+    uri = f"{scheme}://{place}/"
+    try:
+        system, root = fs.FileSystem.from_uri(uri)
+    except pa.ArrowInvalid:
+        try:
+            import fsspec  # noqa: F401  Arrow itself does not say that it is missing.
+
+            system, root = fs.FileSystem.from_uri(f"fsspec+{uri}")
+        except ImportError as error:
+            raise ValueError(f"a package is missing that reads {scheme}:// ({error})") from error
     return system, root.rstrip("/")
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import sys
 
+import fsspec
 import pytest
 
 from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
@@ -65,6 +67,33 @@ def test_addresses_are_found_by_their_file_system(tree, sources, recursive, expe
     found = find_photos([start + source for source in sources], recursive=recursive)
     assert found == [start + path for path in expected]
     assert [read_photo(path) for path in found] == [path.encode() for path in expected]
+
+
+def test_what_arrow_does_not_know_is_read_by_fsspec():
+    memory = fsspec.filesystem("memory")
+    for name in ("b.jpg", "note.txt", "deep/c.png"):
+        memory.pipe(f"/bucket/photos/{name}", name.encode())
+    start = "memory://bucket/photos"
+    assert find_photos([start]) == [f"{start}/b.jpg"]
+    assert find_photos([start], recursive=True) == [f"{start}/b.jpg", f"{start}/deep/c.png"]
+    assert find_photos([f"{start}/*.txt"]) == [f"{start}/note.txt"]
+    assert read_photo(f"{start}/deep/c.png") == b"deep/c.png"
+    with pytest.raises(ImageError, match="The photo memory://bucket/photos/gone.jpg cannot be read: "):
+        read_photo(f"{start}/gone.jpg")
+
+
+@pytest.mark.parametrize("address", ["nosuch://bucket/photos", "s4://a/b.jpg"])
+def test_an_address_of_no_known_kind_is_said(address):
+    with pytest.raises(SourceError, match=f"{address} cannot be read: "):
+        find_photos([address])
+    with pytest.raises(ImageError, match=f"The photo {address} cannot be read: "):
+        read_photo(address)
+
+
+def test_without_fsspec_it_is_said_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(SourceError, match="cannot be read: a package is missing that reads memory2:// .*fsspec"):
+        find_photos(["memory2://bucket/photos"])
 
 
 def test_what_is_not_there_is_said(tree):
