@@ -5,13 +5,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from streamlit import config
 
+from cam.allocator import give_back_what_is_free
 from cam.errors import SettingsError
 from cam.log import start_log
 from cam.settings import Settings, read_settings
 
 
 def start_server() -> None:
-    """Have what is asked logged, as the settings say."""
+    """Have free memory given back, and what is asked logged, as the settings say."""
+    give_back_what_is_free()
     if settings := _settings():
         start_log(settings.log)
 
