@@ -1,4 +1,4 @@
-"""A process whose threads have freed their arrays is about as small as before; in one of its own, as it is set for good."""
+"""A process whose threads have freed their arrays is about as small as before; in its own, as it is set for good."""
 
 import json
 import platform
