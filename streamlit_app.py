@@ -30,8 +30,8 @@ async def lifespan(app: st.App):
     from cam.ui.pages import import_first_page
     from cam.ui.server import start_server
 
-    start_server()
-    preload(import_first_page)
+    if start_server():
+        preload(import_first_page)
     yield
 
 

@@ -11,11 +11,13 @@ from cam.log import start_log
 from cam.settings import Settings, read_settings
 
 
-def start_server() -> None:
-    """Have free memory given back, and what is asked logged, as the settings say."""
+def start_server() -> bool:
+    """Have free memory given back, and what is asked logged, as the settings say; False where these are wrong."""
     give_back_what_is_free()
-    if settings := _settings():
+    settings = _settings()
+    if settings:
         start_log(settings.log)
+    return settings is not None
 
 
 def operator_routes() -> list[Route]:

@@ -1,10 +1,11 @@
 """Ask an ASGI app as a server does, without one."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+
+from event_loop import run_apart
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,4 @@ async def asked(
 
 def ask(app, path: str = "/", **about) -> Answer:
     """The same, for a test that asks one thing at a time."""
-    return run(asked(app, path, **about))
-
-
-def run(work: Coroutine):
-    """Run in a thread: after tests in a browser, the main one has a loop that runs."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    return run_apart(asked(app, path, **about))

@@ -6,7 +6,8 @@ import re
 import time
 
 import pytest
-from asgi_parts import Answer, ask, asked, behind, run
+from asgi_parts import Answer, ask, asked, behind
+from event_loop import run_apart
 from itsdangerous import TimestampSigner
 
 from cam.ui import access_gate, access_pass
@@ -180,7 +181,7 @@ def test_no_more_is_read_than_a_code_takes(gate):
         await gate({**scope, "client": ("192.0.2.1", 1), "scheme": "http", "server": ("x", 80)}, receive, send)
         return sent[0]["status"]
 
-    assert (run(work()), len(read)) == (401, 5)
+    assert (run_apart(work()), len(read)) == (401, 5)
 
 
 def test_who_sends_nothing_is_not_waited_for(gate, monkeypatch):
@@ -199,7 +200,7 @@ def test_who_sends_nothing_is_not_waited_for(gate, monkeypatch):
         await gate({**scope, "client": ("192.0.2.1", 1), "scheme": "http", "server": ("x", 80)}, receive, send)
         return sent[0]["status"]
 
-    assert run(work()) == 401
+    assert run_apart(work()) == 401
 
 
 def test_wrong_codes_make_a_visitor_wait_and_say_for_how_long(gate, clock):
@@ -229,7 +230,7 @@ def test_of_many_tries_at_once_no_more_are_let_through(gate):
         tries = (asked(gate, method="POST", body=b"code=wrong") for _ in range(50))
         return [answer.status for answer in await asyncio.gather(*tries)]
 
-    assert sorted(run(work())) == [401] * VISITOR.tries + [429] * (50 - VISITOR.tries)
+    assert sorted(run_apart(work())) == [401] * VISITOR.tries + [429] * (50 - VISITOR.tries)
 
 
 @pytest.mark.parametrize("change", ["kind", "letter", "other code", "other secret", "expired", "nothing"])

@@ -4,7 +4,8 @@ import asyncio
 from functools import partial
 
 import pytest
-from asgi_parts import ask, asked, behind, run
+from asgi_parts import ask, asked, behind
+from event_loop import run_apart
 from starlette.formparsers import MultiPartParser
 
 from cam.ui import access, access_uploads
@@ -147,7 +148,7 @@ def test_uploads_take_turns_and_all_have_theirs(sessions, names, most):
         held.go.set()
         return held.most, [(await task).status for task in tasks]
 
-    assert run(work()) == (most, [200] * 30)
+    assert run_apart(work()) == (most, [200] * 30)
     # What came before is dropped.
     assert sorted(sessions.removed) == sorted(names)
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 
 import pytest
+from event_loop import run_apart
 from PIL import Image
 from tab import choose, heat, of_photo, passes, shows
 
@@ -59,7 +60,7 @@ def test_after_a_lost_connection_photo_class_and_result_are_there_without_anothe
             await other.rerun()
             assert heat(other.page)["id"] != digest(photo)
 
-    asyncio.run(visit())
+    run_apart(visit())
 
 
 def test_a_connection_that_is_lost_while_the_photo_is_looked_at_finds_the_result(server, photo):
@@ -80,7 +81,7 @@ def test_a_connection_that_is_lost_while_the_photo_is_looked_at_finds_the_result
             assert heat(tab.page)["id"] == digest(photo) and not tab.page.problems()
             assert passes(tab.page) == count + 1
 
-    asyncio.run(visit())
+    run_apart(visit())
 
 
 def test_a_click_right_after_an_upload_does_not_lose_the_photo(server, photo):
@@ -98,7 +99,7 @@ def test_a_click_right_after_an_upload_does_not_lose_the_photo(server, photo):
             await tab.answer()
             assert not tab.page.problems()
 
-    asyncio.run(visit())
+    run_apart(visit())
 
 
 def test_a_session_that_the_server_does_not_know_is_a_new_one(server):
@@ -107,7 +108,7 @@ def test_a_session_that_the_server_does_not_know_is_a_new_one(server):
             await tab.open()
             assert heat(tab.page)["id"] == tab.page.pictures()["photo"]["id"] and not tab.page.problems()
 
-    asyncio.run(visit())
+    run_apart(visit())
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.01, 0.02, 0.03, 0.04])
@@ -128,7 +129,7 @@ def test_a_click_that_overtakes_the_answer_to_another_finds_the_pictures_that_th
             await tab.answer()
             assert heat(tab.page)["title"] == title
 
-    asyncio.run(visit())
+    run_apart(visit())
 
 
 def test_the_name_and_the_texts_of_a_file_are_never_read_as_a_page(server, photo):
@@ -157,4 +158,4 @@ def test_the_name_and_the_texts_of_a_file_are_never_read_as_a_page(server, photo
             ]
             assert len(alerts) == 1 and "<img" not in alerts[0].replace("\\<", "")
 
-    asyncio.run(visit())
+    run_apart(visit())

@@ -1,6 +1,5 @@
 """No byte can be written anywhere: the disk is full or read-only, and there is no home. The page needs neither."""
 
-import asyncio
 import hashlib
 import io
 import shutil
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from event_loop import run_apart
 from PIL import Image
 from tab import choose, heat, of_photo
 
@@ -45,4 +45,4 @@ def test_the_page_works_where_nothing_can_be_written(photo):
     prefix = ("prlimit", "--fsize=0", "--")
     about = {"HOME": "/nonexistent/home", "KERAS_HOME": "/nonexistent/keras", "XDG_CACHE_HOME": "/nonexistent/cache"}
     with running_server(Path("/dev/null"), app="tests/faults/served_app.py", prefix=prefix, **about) as server:
-        asyncio.run(visit(server.url))
+        run_apart(visit(server.url))

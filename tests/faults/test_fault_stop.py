@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import psutil
 import pytest
+from event_loop import run_apart
 from PIL import Image
 
 from benchmarks.load_client import Client
@@ -94,7 +95,7 @@ def test_a_server_that_works_ends_within_seconds_and_leaves_no_process(tmp_path,
         assert started and not alive
 
     with running_server(tmp_path / "server.txt", app="tests/faults/served_app.py", **about) as server:
-        asyncio.run(stop(server))
+        run_apart(stop(server))
 
 
 def test_a_server_that_is_killed_takes_the_process_that_opens_a_photo_with_it(tmp_path, slow_photo):
@@ -110,4 +111,4 @@ def test_a_server_that_is_killed_takes_the_process_that_opens_a_photo_with_it(tm
             uploading.cancel()
 
     with running_server(tmp_path / "server.txt") as server:
-        asyncio.run(kill(server))
+        run_apart(kill(server))
