@@ -16,7 +16,7 @@ OPTIONS = {
     "TIFF": {"compression": "tiff_adobe_deflate", "tiffinfo": {317: 2}},
 }
 # Standard deviation: what makes a JPEG of 12 MP as large as a phone's, and keeps a PNG of 40 MP under 50 MB.
-_GRAIN = {"JPEG": 6, "HEIF": 3, "PNG": 1, "TIFF": 1}
+_GRAIN = {"JPEG": 6, "HEIF": 1, "PNG": 1, "TIFF": 1}
 
 
 def photo_file(megapixels: float, format: str = "JPEG", number: int = 0) -> bytes:
