@@ -1,7 +1,7 @@
 """Memory that is free again goes back to the system, where the C library is glibc.
 
-By default it keeps a heap for each of many threads, and keeps what large arrays have left there, once some were freed;
-a server that runs one thread for each click then holds hundreds of megabytes that nobody uses.
+By default it keeps a heap for each of many threads, and keeps there what photos have left, once some were freed. A
+server that runs one thread for each click then holds hundreds of megabytes that nobody uses.
 """
 
 import ctypes
@@ -9,7 +9,8 @@ import platform
 
 # Parameters of mallopt. The names and numbers are those of malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_BYTES = 2**17
+# Larger are only opened photos; to ask the system for the arrays of a click too would cost each some milliseconds.
+_BYTES = 4 * 2**20
 _HEAPS = 2
 
 

@@ -16,17 +16,17 @@ memory = psutil.Process().memory_info
 before = memory().rss
 kept = []
 def click(turn):
-    # Arrays of all sizes, of which something small stays between them.
+    # Photos of all sizes, of which something small stays between them.
     arrays = []
-    for size in range(1, 40):
-        arrays.append(bytearray(size * 100_000))
+    for size in range(5, 12):
+        arrays.append(bytearray(size * 1_000_000))
         kept.append(bytes(2_000))
-barrier = threading.Barrier(8)
+barrier = threading.Barrier(4)
 def threads():
     barrier.wait()
     for turn in range(6):
         click(turn)
-running = [threading.Thread(target=threads) for _ in range(8)]
+running = [threading.Thread(target=threads) for _ in range(4)]
 for thread in running: thread.start()
 for thread in running: thread.join()
 print(json.dumps([done, memory().rss - before]))
