@@ -9,11 +9,13 @@ from cam.allocator import give_back_what_is_free
 from cam.errors import SettingsError
 from cam.log import start_log
 from cam.settings import Settings, read_settings
+from cam.ui.closed import forget_closed_sessions
 
 
 def start_server() -> bool:
-    """Have free memory given back, and what is asked logged, as the settings say; False where these are wrong."""
+    """Have what is free or closed given back, and what is asked logged; False where the settings are wrong."""
     give_back_what_is_free()
+    forget_closed_sessions()
     settings = _settings()
     if settings:
         start_log(settings.log)
