@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.batch import fill
 
-_FEW, _MANY = 512, 2048
+_FEW, _MANY = 256, 1280
 _PYTHON = [sys.executable, "-m"]
 _ONE_CORE = ["taskset", "--cpu-list", "0"]
 

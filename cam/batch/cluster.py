@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import parquet
 
-from cam.batch.plan import Settings, file_digest
+from cam.batch.plan import Settings, network_digest
 from cam.batch.sources import is_address
 from cam.batch.table import SCHEMA, parquet_bytes
 from cam.batch.work import Part, explained_parts
 from cam.commands.network import native_messages_held
 from cam.errors import CamError
-from cam.models.registry import spec_of
 
 if TYPE_CHECKING:
     from cam.engine import Model
 
 # Of an actor, where there are as many: passes of one core each, and one Python that they share.
 _CORES = 4
+_PARTS_AT_ONCE = 2
 # How often a part is begun anew because its actor died, before it counts as what kills it.
 _RETRIES = 3
 # Seconds that a cluster may take to answer.
@@ -103,7 +103,7 @@ def cluster_parts(
         parts: what to do.
         settings: how.
         load: gives the network; called by each actor.
-        weights: the digest of the network's weights, the same on all machines.
+        weights: `network_digest`, which must be the same on all machines.
         write: called with the name and the content of each picture that is to be saved.
         report: called with how many more photos are done.
 
@@ -160,7 +160,13 @@ def _dataset(cluster: Cluster, parts: Iterable[Part], network: tuple):
         pa.table({"number": [number], "first": [photos[0][0]], "paths": [[os.fsencode(path) for _, path in photos]]})
         for number, photos in parts
     ]
-    compute = ray.data.ActorPoolStrategy(size=min(cluster.actors, len(rows)), max_tasks_in_flight_per_actor=2)
+    compute = ray.data.ActorPoolStrategy(
+        size=min(cluster.actors, len(rows)),
+        # One part is read while the one before is finished.
+        max_concurrent_calls_per_actor=_PARTS_AT_ONCE,
+        max_tasks_in_flight_per_actor=2 * _PARTS_AT_ONCE,
+        enable_true_multi_threading=True,
+    )
     dataset = partial(
         ray.data.from_arrow(rows).map_batches,
         _Explainer,
@@ -184,10 +190,10 @@ class _Explainer:
         self._model = self._refusal = None
         # Said by the first part, because Ray would take what is raised here for a process that died.
         try:
-            if file_digest(spec_of(settings.model).source.find()) != weights:
+            if network_digest(settings.model) != weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
-                    "machine that began. Bring the same to every machine of the cluster."
+                    "machine that began, or only one of the two has OpenVINO. Install the same on every machine."
                 )
             self._model = load()
         except CamError as error:

@@ -5,9 +5,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 
 from cam.batch.sources import is_address
+from cam.models import fast
+from cam.models.registry import spec_of
 
 # Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
 PART = 128
@@ -39,7 +40,7 @@ class Plan:
     Attributes:
         photos: the paths, in the order of the table's rows.
         settings: how they are explained.
-        weights: the digest of the network's weights.
+        weights: the digest of the network (see `network_digest`).
     """
 
     photos: Sequence[str]
@@ -67,9 +68,15 @@ class Plan:
         return {"format": _FORMAT} | settings | about
 
 
-def file_digest(path: Path | None) -> str:
-    """The SHA-256 of a file; "" where there is none."""
+def network_digest(name: str) -> str:
+    """What decides the numbers of a network to the last digit, as text: the SHA-256 of its weights, and what runs it.
+
+    Raises:
+        ModelError: there is no such network.
+    """
+    path = spec_of(name).source.find()
     if path is None:
         return ""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{digest} by OpenVINO" if fast.is_installed() else digest

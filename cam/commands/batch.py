@@ -10,13 +10,12 @@ import click
 
 from cam.batch.cluster import cluster_parts, connected
 from cam.batch.pictures import PICTURES
-from cam.batch.plan import Plan, Settings, file_digest
+from cam.batch.plan import Plan, Settings, network_digest
 from cam.batch.run import Summary, run
 from cam.batch.sources import SourceError, find_photos, is_address, listed_paths
 from cam.commands.network import loaded_network
 from cam.commands.options import fit_option, model_option, top_option
 from cam.commands.progress import progress
-from cam.models.registry import spec_of
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
@@ -105,7 +104,7 @@ def batch(
     photos = _photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    weights = file_digest(spec_of(model).source.find())
+    weights = network_digest(model)
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     load = partial(loaded_network, model, many=True)
     who = {"load": load}

@@ -14,7 +14,7 @@ from pyarrow import parquet
 import cam
 from cam.batch import output
 from cam.batch.output import OutputError, opened
-from cam.batch.plan import Plan, Settings
+from cam.batch.plan import Plan, Settings, network_digest
 from cam.batch.run import run
 from cam.batch.sources import find_photos
 from cam.localize import Box
@@ -268,3 +268,11 @@ def test_a_folder_that_cannot_be_made_or_written_is_said(plan, tiny_model, tmp_p
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(OutputError, match=r"run\.lock cannot be written: Permission denied\. Choose another folder"):
         run(plan, lambda: tiny_model, tmp_path / "out")
+
+
+def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
+    found = set()
+    for installed in (False, True):
+        monkeypatch.setattr(cam.batch.plan.fast, "is_installed", lambda installed=installed: installed)
+        found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
+    assert len(found) == 4
