@@ -4,18 +4,17 @@ A network of one's own may be used with labels, preprocessing or size other than
 name of its own, `NAME@CORRECTION`, for as long as the server runs.
 """
 
-import contextlib
 import copy
-import gc
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cam.asked import asked
+from cam.garbage import no_collecting
 from cam.models.registry import ModelSpec, default_model, find_spec
 
 if TYPE_CHECKING:
@@ -123,25 +122,10 @@ def _load(name: str) -> "Model":
     if row.name != base_name(row.name):
         # This thread loads the network itself first, where it is not loaded; nobody waits for another.
         return _loaded_here(base_name(name)).corrected(row)
-    with _no_collecting():
+    with no_collecting():
         from cam.engine import load_model
 
         return load_model(name)
-
-
-@contextlib.contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Keep Python from looking for garbage among TensorFlow's many objects, which all stay.
-
-    While they are made, that takes a fifth of the time; later Streamlit would have it done after every rerun, 0.2 s.
-    What little garbage is among them stays too: to look for it would take as long again.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _loaded_here(name: str) -> "Model":

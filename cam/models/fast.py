@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cam.errors import ModelError
+from cam.garbage import no_collecting
 from cam.models.keras_import import import_keras
 from cam.models.linear_head import Head
 from cam.models.passes import finite, one_pass
@@ -124,7 +125,8 @@ class FastNetwork:
         with self._building:
             if self._whole is None:
                 import_keras()
-                self._whole = self._build()
+                with no_collecting():
+                    self._whole = self._build()
             return self._whole
 
     @property
