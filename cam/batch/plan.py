@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from cam.batch.sources import is_address
-from cam.models import fast
 from cam.models.registry import spec_of
 
 # Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
@@ -79,4 +78,7 @@ def network_digest(name: str) -> str:
         return ""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    # It reads the settings, and a wrong one is to be said as a sentence, by the command.
+    from cam.models import fast
+
     return f"{digest} by OpenVINO" if fast.is_installed() else digest

@@ -273,6 +273,6 @@ def test_a_folder_that_cannot_be_made_or_written_is_said(plan, tiny_model, tmp_p
 def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
     found = set()
     for installed in (False, True):
-        monkeypatch.setattr(cam.batch.plan.fast, "is_installed", lambda installed=installed: installed)
+        monkeypatch.setattr("cam.models.fast.is_installed", lambda installed=installed: installed)
         found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
     assert len(found) == 4
