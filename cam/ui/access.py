@@ -18,6 +18,7 @@ from cam.ui.access_form import problem_page
 from cam.ui.access_gate import ENTER, Gate
 from cam.ui.access_origin import SameOrigin
 from cam.ui.access_uploads import Uploads, keep_in_memory
+from cam.ui.base_path import base_path
 
 # A server on this machine is asked by its own names for whether it is up.
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -36,9 +37,8 @@ def guards() -> list[Middleware]:
     if hosts := _hosts(settings):
         found.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
     if settings.access_code:
-        base = st.get_option("server.baseUrlPath").strip("/")
         opened = ("/healthz", "/metrics") if settings.metrics else ()
-        found.append(Middleware(Gate, code=settings.access_code, base=f"/{base}" if base else "", open_paths=opened))
+        found.append(Middleware(Gate, code=settings.access_code, base=base_path(), open_paths=opened))
     return [*found, Middleware(Uploads, most_bytes=min(settings.photo_bytes, uploaded))]
 
 

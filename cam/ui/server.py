@@ -3,12 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from streamlit import config
 
 from cam.allocator import give_back_what_is_free
 from cam.errors import SettingsError
 from cam.log import start_log
 from cam.settings import Settings, read_settings
+from cam.ui.base_path import base_path
 from cam.ui.closed import forget_closed_sessions
 
 
@@ -40,9 +40,7 @@ def operator_routes() -> list[Route]:
     def metrics_page(request: Request) -> Response:
         return Response(counters.text(), media_type=CONTENT_TYPE)
 
-    base = config.get_option("server.baseUrlPath").strip("/")
-    prefix = f"/{base}" if base else ""
-    return [Route(f"{prefix}/healthz", health_page), Route(f"{prefix}/metrics", metrics_page)]
+    return [Route(f"{base_path()}/healthz", health_page), Route(f"{base_path()}/metrics", metrics_page)]
 
 
 def _settings() -> Settings | None:

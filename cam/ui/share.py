@@ -9,6 +9,7 @@ import streamlit as st
 
 from cam.settings import read_settings
 from cam.ui.access import with_code
+from cam.ui.base_path import base_path
 
 _STYLE = Path(__file__).with_name("share.css")
 
@@ -60,8 +61,7 @@ def _place() -> str:
 
 def page_path(url: str) -> str:
     """The part of a page's address that names the page; empty for the first one."""
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return urlsplit(url).path.strip("/").removeprefix(base).strip("/")
+    return urlsplit(url).path.removeprefix(base_path()).strip("/")
 
 
 def _is_local(address: str) -> bool:

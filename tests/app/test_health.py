@@ -96,7 +96,7 @@ def test_networks_passes_and_what_waits_are_looked_up(counters, networks):
 
 @pytest.mark.parametrize("base", ["", "cam", "/cam/"])
 def test_the_operators_pages_are_there_only_where_they_were_asked_for(monkeypatch, base):
-    monkeypatch.setattr("cam.ui.server.config.get_option", {"server.baseUrlPath": base}.get)
+    monkeypatch.setattr("cam.ui.base_path.st.get_option", {"server.baseUrlPath": base}.get)
     monkeypatch.delenv("CAM_METRICS", raising=False)
     assert operator_routes() == []
     monkeypatch.setenv("CAM_METRICS", "yes")

@@ -2,12 +2,12 @@
 
 import dataclasses
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from loopback import serving
 
 from cam.__main__ import main
 from cam.models import registry
@@ -19,8 +19,6 @@ CONTENT = bytes(range(256)) * 8192  # 2 MiB
 class _Handler(BaseHTTPRequestHandler):
     """Answers with the content, with another content of that length, with nothing, or with a half and then waits."""
 
-    stopped = threading.Event()
-
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
         self.send_response(404 if kind == "missing" else 200)
@@ -29,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"wrong": bytes(len(CONTENT)), "half": CONTENT[: len(CONTENT) // 2]}.get(kind, CONTENT)
         self.wfile.write(body)
         if kind == "half":
-            self.stopped.wait(30)
+            self.server.ended.wait(30)
 
     def log_message(self, *args) -> None:
         pass
@@ -37,13 +35,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(_Handler) as running:
         yield f"http://127.0.0.1:{running.server_port}"
-        _Handler.stopped.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from loopback import serving
 
 from cam.errors import ModelError
 from cam.models.weights import KerasFile
@@ -43,14 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as running:
-        running.reached, running.ended = threading.Event(), threading.Event()
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(_Handler) as running:
         yield running
-        running.ended.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

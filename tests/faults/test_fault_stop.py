@@ -3,14 +3,14 @@
 import asyncio
 import io
 import signal
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import psutil
 import pytest
 from event_loop import run_apart
+from loopback import serving
 from PIL import Image
 
 from benchmarks.load_client import Client
@@ -37,14 +37,8 @@ class _Endless(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endless():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as running:
-        running.reached, running.ended = threading.Event(), threading.Event()
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(_Endless) as running:
         yield running
-        running.ended.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

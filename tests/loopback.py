@@ -1,0 +1,23 @@
+"""Files served from this machine to itself, in place of the internet."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
+    """A server on a free port.
+
+    Its `reached` is there for a handler to set, and its `ended` is set when the server is to stop, before handlers that
+    still answer are waited for.
+    """
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.reached, server.ended = threading.Event(), threading.Event()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.ended.set()
+        server.shutdown()
+        thread.join()
