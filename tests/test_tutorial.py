@@ -30,10 +30,10 @@ def executed() -> NotebookNode:
     """A copy of the notebook, run in the root of the repository (CellExecutionError where a cell fails)."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     place = {"metadata": {"path": str(ROOT)}}
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    # On a busy machine a cell's last picture may come seconds after its end; it is waited for, never left out.
-    waiting = {"timeout": 120, "iopub_timeout": 60, "raise_on_iopub_timeout": True}
-    client = NotebookClient(notebook, **waiting, record_timing=False, coalesce_streams=True, resources=place)
+    # Where Streamlit was imported, it has chosen a backend of matplotlib that draws nothing in a notebook.
+    environ = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    quiet = environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    client = NotebookClient(notebook, timeout=120, record_timing=False, coalesce_streams=True, resources=place)
     client.execute(env=quiet)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in code_cells(notebook):

@@ -2,6 +2,8 @@
 
 import math
 
+import streamlit as st
+
 from cam.cached import Photo, Shown
 from cam.guess import Rectangle
 from cam.ui.component import component
@@ -45,6 +47,11 @@ def draw_box(
         on_box_change=lambda: None,
     )
     return valid_box(box if fixed or state.box is None else state.box)
+
+
+def drawn_box(key: str) -> Rectangle | None:
+    """The rectangle that was drawn there last, also in a callback, before the page has run with it."""
+    return valid_box(st.session_state.get(f"draw_{key}", {}).get("box"))
 
 
 def valid_box(value: object) -> Rectangle | None:

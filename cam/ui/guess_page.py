@@ -11,7 +11,7 @@ from cam.localize import Box
 from cam.models.registry import find_spec
 from cam.pictures import percent
 from cam.ui import link, networks, picture
-from cam.ui.draw import draw_box
+from cam.ui.draw import draw_box, drawn_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case
 from cam.ui.guess_tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
@@ -94,11 +94,15 @@ def _show_photo(scene: Scene, subject: Subject, made: Guess | None) -> Rectangle
     return draw_box(
         scene.photo,
         scene.shown,
-        key=f"guess_{turn()}_{subject.key}",
+        key=_drawing(subject),
         label=f"Where does the network look for {scene.chosen.label}?" if made is None else "Your guess",
         box=made and made.box,
         fixed=made is not None,
     )
+
+
+def _drawing(subject: Subject) -> str:
+    return f"guess_{turn()}_{subject.key}"
 
 
 def _show_map(scene: Scene, made: Guess | None) -> None:
@@ -147,6 +151,8 @@ def _buttons(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) 
 
 
 def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle) -> None:
+    # The last change may have come with the click itself.
+    box = drawn_box(_drawing(subject)) or box
     heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
     title = scene.photo.title if case.name == OWN else case.title
     made = Guess(title, scene.chosen.label, box, guess.caught(heatmap, box), guess.marked(box))

@@ -105,6 +105,14 @@ def test_a_box_can_be_revealed_and_only_then_is_there_a_map():
     assert drawing(at)["fixed"] and drawing(at)["box"] == LEFT_HALF
 
 
+def test_a_change_that_comes_with_the_click_on_reveal_counts():
+    at = mark(open_guess(), [0.1, 0.2, 0.5, 0.7])
+    button = at.button(key="guess_reveal").click()
+    states = at._tree.get_widget_states()
+    states.widgets.add(id=component(at, "draw_guess").proto.id, json_value=json.dumps({"box": [0.1, 0.2, 0.9, 0.7]}))
+    assert button.value and numbers(at._run(states))[1] == "40 %"
+
+
 def test_the_numbers_are_those_of_the_map_under_the_box():
     at = guess(open_guess(), LEFT_HALF)
     positive = np.maximum(engine("dog_and_cat").heatmap(DOG, size=(640, 274)), 0).astype(float)

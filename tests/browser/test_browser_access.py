@@ -173,6 +173,7 @@ class TestInABrowser:
 
     def test_a_photo_of_12_megapixels_is_never_written(self, open_page, public, sample, tmp_path):
         page = open_page("/")
+        expect(page.get_by_label("Access code")).to_be_focused()
         page.keyboard.type(CODE)
         page.keyboard.press("Enter")
         wait_for_heat(page)

@@ -1,5 +1,6 @@
 """What tests of a served app read from the page that a tab has."""
 
+import asyncio
 from collections.abc import Callable
 
 from benchmarks.load_client import Client, Page
@@ -18,6 +19,14 @@ def shows(title: str) -> Callable[[Page], bool]:
 def of_photo(digest: str) -> Callable[[Page], bool]:
     """Whether the heat is that of a photo."""
     return lambda page: page.pictures().get("heat", {}).get("id") == digest
+
+
+async def taken(tab: Client) -> None:
+    """Until the page runs with the photo that `tab` is uploading; it may run by itself before that."""
+    while not any(value.WhichOneof("value") == "file_uploader_state_value" for value in tab._values.values()):
+        await asyncio.sleep(0)
+    while not tab.running:
+        await asyncio.sleep(0)
 
 
 def passes(page: Page) -> int:

@@ -7,7 +7,7 @@ import io
 import pytest
 from event_loop import run_apart
 from PIL import Image
-from tab import choose, heat, of_photo, passes, shows
+from tab import choose, heat, of_photo, passes, shows, taken
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import running_server
@@ -70,10 +70,7 @@ def test_a_connection_that_is_lost_while_the_photo_is_looked_at_finds_the_result
             count = passes(tab.page)
             uploading = asyncio.create_task(tab.upload("mine.jpg", photo))
             # The page has taken the photo, and the answer is on its way.
-            while tab.running:
-                await asyncio.sleep(0)
-            while not tab.running:
-                await asyncio.sleep(0)
+            await taken(tab)
             await tab.drop()
             uploading.cancel()
             await tab.connect()
@@ -89,10 +86,7 @@ def test_a_click_right_after_an_upload_does_not_lose_the_photo(server, photo):
         async with Client(server.url) as tab:
             await tab.open()
             uploading = asyncio.create_task(tab.upload("mine.jpg", photo))
-            while tab.running:
-                await asyncio.sleep(0)
-            while not tab.running:
-                await asyncio.sleep(0)
+            await taken(tab)
             tab.value("row").string_value = tab.page.widget("row").options[1]
             await tab.ask(of_photo(digest(photo)))
             # Not cancelled: its message may still be on its way, where a run of the page's own began meanwhile.
