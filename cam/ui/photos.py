@@ -17,7 +17,7 @@ def choose_photo() -> cached.Photo:
     own, gallery = st.columns([1, 2.4], gap="medium")
     with own.container(key="own"):
         _own_photo()
-    with gallery:
+    with gallery.container(key="sample"):
         _gallery()
     # In a place of its own, so that what comes and goes here does not make the pictures below anew.
     with st.container():
@@ -93,14 +93,17 @@ def _gallery() -> None:
         for i, name in enumerate(samples, 1)
     )
     st.html(f"<style>{pictures}</style>")
-    st.session_state.sample = st.session_state.photo.sample
+    # A new one for each photo of one's own: a click right after an upload still carries the sample that was chosen
+    # before, which this page has deselected; in a widget of the same key that would look like choosing it again.
+    key = f"sample_{st.session_state.upload_turn}"
+    st.session_state[key] = st.session_state.photo.sample
     st.radio(
         "Sample photos",
         list(samples),
         format_func=lambda name: samples[name].title,
         index=None,
-        key="sample",
+        key=key,
         horizontal=True,
         width="stretch",
-        on_change=lambda: set_photo(samples[st.session_state.sample].photo()),
+        on_change=lambda: set_photo(samples[st.session_state[key]].photo()),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Radio
 
 from cam import loading
 from cam.errors import ImageError
@@ -56,6 +57,12 @@ def decoded(uri: str) -> Image.Image:
 def heat_pixels(at: AppTest) -> np.ndarray:
     """uint8 (height, width, 3): the heat alone."""
     return np.asarray(decoded(picture(at, "heat")["heat"]).convert("RGB"))
+
+
+def gallery(at: AppTest) -> Radio:
+    """The sample photos."""
+    [found] = [radio for radio in at.radio if radio.label == "Sample photos"]
+    return found
 
 
 def class_of(at: AppTest) -> int:

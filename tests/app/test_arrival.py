@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from app_page import LITE2, NAMES, engine, open_page, picture, works
+from app_page import LITE2, NAMES, engine, gallery, open_page, picture, works
 
 from cam.pictures import percent
 from cam.ui.samples import DEFAULT, list_samples
@@ -16,7 +16,7 @@ def page():
 def test_the_page_opens_with_the_sample_explained_and_nothing_to_complain_about(page):
     assert works(page)
     assert [*page.error, *page.warning, *page.info] == []
-    assert (page.radio(key="sample").value, page.selectbox(key="network").value) == (DEFAULT, LITE2)
+    assert (gallery(page).value, page.selectbox(key="network").value) == (DEFAULT, LITE2)
 
 
 def test_the_photo_stands_with_its_title_and_credit(page):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from app_page import DOG, LITE0, LITE2, NAMES, class_of, engine, heat_pixels, open_page, passes, picture, works
+from app_page import DOG, LITE0, LITE2, NAMES, class_of, engine, gallery, heat_pixels, open_page, passes, picture, works
 
 from cam.pictures import percent
 from cam.render import heat_layer
@@ -71,19 +71,19 @@ def test_class_and_view_change_the_page_without_a_forward_pass(change):
 
 @pytest.mark.parametrize(
     "change",
-    [*INPUT.values(), lambda at: at.radio(key="sample").set_value("crab")],
+    [*INPUT.values(), lambda at: gallery(at).set_value("crab")],
     ids=[*INPUT, "photo"],
 )
 def test_a_new_input_costs_one_pass_and_going_back_none(change, fresh):
     at = open_page()
-    start = {key: at.session_state[key] for key in ("fit", "network", "sample")}
+    start = at.selectbox(key="fit").value, at.selectbox(key="network").value, gallery(at).value
     before, passed = picture(at, "heat"), all_passes()
     change(at).run()
     assert works(at)
     assert all_passes() == passed + 1
     assert picture(at, "heat") != before
-    for widget in (at.selectbox(key="fit"), at.selectbox(key="network"), at.radio(key="sample")):
-        widget.set_value(start[widget.key])
+    for widget, value in zip((at.selectbox(key="fit"), at.selectbox(key="network"), gallery(at)), start, strict=True):
+        widget.set_value(value)
     at.run()
     assert all_passes() == passed + 1
     assert picture(at, "heat") == before
@@ -118,7 +118,7 @@ def test_the_class_that_is_chosen_stays_when_the_next_one_is_chosen_and_left_aga
 def test_a_new_photo_starts_with_its_own_top_class():
     at = open_page()
     at.radio(key="row").set_value(DOG).run()
-    at.radio(key="sample").set_value("espresso").run()
+    gallery(at).set_value("espresso").run()
     assert class_of(at) == engine("espresso").top(1)[0].index
     assert "class" not in at.query_params
 

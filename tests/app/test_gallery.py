@@ -1,7 +1,7 @@
 """The gallery: every sample can be chosen and is explained."""
 
 import pytest
-from app_page import class_of, engine, heat_pixels, open_page, picture, works
+from app_page import class_of, engine, gallery, heat_pixels, open_page, picture, works
 from PIL import Image
 
 from cam.ui.samples import FOLDER, list_samples, thumbnail
@@ -12,11 +12,11 @@ SAMPLES = list_samples()
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_is_explained_and_stands_with_title_and_credit(name):
     at = open_page()
-    at.radio(key="sample").set_value(name).run()
+    gallery(at).set_value(name).run()
     photo, best = picture(at, "photo"), engine(name).top(1)[0]
     assert works(at) and not at.error
     assert (photo["title"], photo["below"]) == (SAMPLES[name].title, SAMPLES[name].credit)
-    assert at.radio(key="sample").value == name
+    assert gallery(at).value == name
     assert (class_of(at), at.query_params["photo"]) == (best.index, name)
 
 
@@ -46,7 +46,7 @@ def test_the_gallery_has_each_samples_own_thumbnail_in_its_place():
 def test_going_through_the_gallery_in_one_session_never_mixes_two_photos():
     at, digests = open_page(), set()
     for name in ("crab", "koala", "hens", "crab"):
-        at.radio(key="sample").set_value(name).run()
+        gallery(at).set_value(name).run()
         assert works(at) and picture(at, "photo")["title"] == SAMPLES[name].title
         digests.add(picture(at, "heat")["id"])
     assert len(digests) == 3

@@ -2,7 +2,20 @@
 
 import numpy as np
 import pytest
-from app_page import DOG, LITE0, LITE2, NAMES, RESNET50, class_of, engine, heat_pixels, open_page, picture, works
+from app_page import (
+    DOG,
+    LITE0,
+    LITE2,
+    NAMES,
+    RESNET50,
+    class_of,
+    engine,
+    gallery,
+    heat_pixels,
+    open_page,
+    picture,
+    works,
+)
 
 from cam.errors import CamError
 from cam.labels import imagenet_labels
@@ -41,7 +54,7 @@ def test_a_link_sets_every_choice():
         "threshold": 40,
         "fit": "squash",
     }
-    assert at.radio(key="sample").value == "two_jaguars"
+    assert gallery(at).value == "two_jaguars"
     assert len(at.radio(key="row").options) == 10 + 1
     assert at.query_params == FULL
 
@@ -60,7 +73,7 @@ def test_the_first_page_of_a_link_is_already_drawn_as_the_link_says():
 
 def test_the_link_that_a_session_ends_with_shows_the_same_in_another_session():
     at = open_page(box="true", colors="Viridis", fit="Squashed to a square")
-    at.radio(key="sample").set_value("giraffes").run()
+    gallery(at).set_value("giraffes").run()
     at.selectbox(key="search").set_value(340).run()
     other = open_page(**at.query_params)
     assert picture(other, "heat") == picture(at, "heat")
@@ -74,7 +87,7 @@ def test_photo_network_and_class_come_into_the_link_when_they_are_chosen():
     assert at.query_params == {"photo": DEFAULT, "network": LITE2, "class": NAMES[DOG]}
     at.selectbox(key="network").set_value(LITE0).run()
     assert at.query_params == {"photo": DEFAULT, "network": LITE0, "class": NAMES[DOG]}
-    at.radio(key="sample").set_value("crab").run()
+    gallery(at).set_value("crab").run()
     assert at.query_params == {"photo": "crab", "network": LITE0}
 
 

@@ -2,7 +2,20 @@
 
 import pytest
 import streamlit as st
-from app_page import DOG, LITE0, LITE2, RESNET50, class_of, engine, heat_pixels, open_page, picture, upload, works
+from app_page import (
+    DOG,
+    LITE0,
+    LITE2,
+    RESNET50,
+    class_of,
+    engine,
+    gallery,
+    heat_pixels,
+    open_page,
+    picture,
+    upload,
+    works,
+)
 
 from cam import loading
 from cam.errors import ModelError
@@ -64,7 +77,7 @@ def test_a_network_without_weights_leaves_the_one_that_was_shown_last(name):
 def test_photos_and_classes_can_be_chosen_while_a_network_without_weights_is():
     at = open_page()
     at.selectbox(key="network").set_value(RESNET50).run()
-    at.radio(key="sample").set_value("crab").run()
+    gallery(at).set_value("crab").run()
     assert works(at) and class_of(at) == engine("crab").top(1)[0].index
     at.selectbox(key="search").set_value(DOG).run()
     assert works(at) and class_of(at) == DOG

@@ -1,7 +1,7 @@
 """Two people at once: what one of them uploads is never sent to the other."""
 
 import pytest
-from app_page import DOG, class_of, engine, everything_sent, file_of, open_page, passes, picture, upload, works
+from app_page import DOG, class_of, engine, everything_sent, file_of, gallery, open_page, passes, picture, upload, works
 
 from cam import cached
 
@@ -35,7 +35,7 @@ def test_an_upload_stays_unseen_while_the_other_session_uses_everything(secret):
     other = open_page()
     upload(open_page(), secret, "my secret.jpg")
     for step in (
-        lambda: other.radio(key="sample").set_value("crab").run(),
+        lambda: gallery(other).set_value("crab").run(),
         lambda: other.selectbox(key="search").set_value(DOG).run(),
         lambda: other.selectbox(key="fit").set_value("squash").run(),
         lambda: upload(other, b"not a photo", "wrong.jpg"),

@@ -8,6 +8,7 @@ from app_page import (
     decoded,
     engine,
     file_of,
+    gallery,
     heat_pixels,
     open_page,
     picture,
@@ -63,7 +64,7 @@ def test_the_browser_gets_the_photo_that_was_uploaded(photo):
 def test_an_upload_deselects_the_sample_and_leaves_the_link(photo):
     at = open_page(photo="crab", **{"class": "tabby"})
     upload(at, photo)
-    assert at.radio(key="sample").value is None
+    assert gallery(at).value is None
     assert picture(at, "photo")["below"] == ""
     assert not {"photo", "class"} & set(at.query_params)
 
@@ -79,14 +80,14 @@ def test_an_upload_stays_until_another_photo_is_chosen(photo):
     at = upload(open_page(), photo, "kept.jpg")
     at.toggle(key="box").set_value(True).run()
     assert picture(at, "photo")["title"] == "kept.jpg"
-    at.radio(key="sample").set_value("crab").run()
+    gallery(at).set_value("crab").run()
     assert (picture(at, "photo")["title"], at.query_params["photo"]) == ("Crab", "crab")
 
 
 def test_the_sample_that_was_left_for_an_upload_can_be_chosen_again(photo):
     at = upload(open_page(), photo)
-    at.radio(key="sample").set_value("dog_and_cat").run()
-    assert works(at) and at.radio(key="sample").value == "dog_and_cat"
+    gallery(at).set_value("dog_and_cat").run()
+    assert works(at) and gallery(at).value == "dog_and_cat"
 
 
 def test_a_second_upload_replaces_the_first(photo, noise_photo):
@@ -135,7 +136,7 @@ def test_a_picture_of_the_camera_is_explained(photo):
     assert works(at)
     assert picture(at, "photo")["title"] == "Camera"
     assert class_of(at) == engine(photo).top(1)[0].index
-    assert at.radio(key="sample").value is None
+    assert gallery(at).value is None
 
 
 def test_a_rotated_photo_is_shown_and_explained_upright(noise_photo):

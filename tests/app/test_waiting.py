@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 import pytest
-from app_page import LITE0, LITE2, class_of, engine, open_page, picture, works
+from app_page import LITE0, LITE2, class_of, engine, gallery, open_page, picture, works
 
 from cam import loading
 from cam.models.registry import find_spec
@@ -60,7 +60,7 @@ def test_nothing_of_the_waiting_stays_on_the_page(still_loading, waits):
 
 def test_a_network_that_is_loaded_does_not_wait(still_loading, waits):
     at = open_page()
-    at.radio(key="sample").set_value("crab").run()
+    gallery(at).set_value("crab").run()
     assert len(waits) == 1
 
 

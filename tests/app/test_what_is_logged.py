@@ -5,7 +5,7 @@ import json
 import logging
 
 import pytest
-from app_page import DOG, NAMES, file_of, open_page, passes, run_with_open, upload
+from app_page import DOG, NAMES, file_of, gallery, open_page, passes, run_with_open, upload
 from PIL import ExifTags
 from streamlit.testing.v1 import AppTest
 
@@ -53,7 +53,7 @@ def test_each_answer_is_a_line_and_each_piece_of_work_is_one_once(lines, fresh, 
         (lambda: at.run(), ["view"]),
         (lambda: at.selectbox(key="search").set_value(DOG).run(), ["class"]),
         (lambda: at.selectbox(key="fit").set_value("squash").run(), ["explain", "view"]),
-        (lambda: at.radio(key="sample").set_value("crab").run(), ["decode", "explain", "photo"]),
+        (lambda: gallery(at).set_value("crab").run(), ["decode", "explain", "photo"]),
         (lambda: at.selectbox(key="network").set_value("efficientnet-lite0").run(), ["explain", "network"]),
     ):
         step()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from app_page import LITE0, open_page, passes, picture, works
+from app_page import LITE0, gallery, open_page, passes, picture, works
 
 from cam import loading
 from cam.models import registry
@@ -71,7 +71,7 @@ def test_a_network_that_is_in_use_goes_on_without_its_file(package, damage):
     at = open_page(network=LITE0, photo="crab")
     passed = passes(LITE0)
     damage(package)
-    at.radio(key="sample").set_value("koala").run()
+    gallery(at).set_value("koala").run()
     assert works(at) and not at.warning and not at.error
     assert passes(LITE0) == passed + 1
     other = open_page(network=LITE0, photo="koala")
