@@ -58,8 +58,7 @@ def choose_class(page: Page, label: str) -> None:
 
 
 def choose_option(page: Page, key: str, option: str) -> None:
-    """Choose an option of a selectbox with the mouse; a list that is open may close when a run ends."""
-    wait_until_idle(page)
+    """Choose an option of a selectbox with the mouse."""
     page.locator(f".st-key-{key} input").click()
     page.get_by_role("option", name=option, exact=True).click()
 

@@ -29,10 +29,12 @@ def open_own(new_page, name: str, **options):
 
 
 def form(page):
-    """What can be corrected, opened."""
-    page.locator("[data-testid=stExpander] summary").click()
+    """What can be corrected, opened to its end: while it unfolds it scrolls, which closes a list that is open in it."""
+    opened = page.locator("[data-testid=stExpander]")
+    opened.locator("summary").click()
     expect(page.get_by_role("button", name="Use these")).to_be_visible()
-    return page.locator("[data-testid=stExpander]")
+    opened.evaluate("form => Promise.all(form.getAnimations({subtree: true}).map(animation => animation.finished))")
+    return opened
 
 
 def test_a_correction_is_seen_by_who_made_it_and_by_nobody_else(models, new_page):
