@@ -32,8 +32,6 @@ KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
 # A number, because Streamlit imports pandas to read a text such as "1h".
 KEPT_SECONDS = KEPT_HOURS * 3600
 KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
-# A number, because Streamlit imports pandas to read a text such as "1h".
-KEPT_SECONDS = KEPT_HOURS * 3600
 # Pixels of a photo as it is kept decoded: most JPEGs are decoded to fewer, and networks see far fewer.
 MAX_PIXELS = 2400 * 2400
 # Photos that are kept decoded: each is shown and explained, often more than once. Most take 12 MB, none over 23 MB.

@@ -5,6 +5,7 @@ from functools import cache
 
 from cam.errors import ImageError
 from cam.settings import read_settings
+from cam.turns import Turns
 
 FORMATS_TEXT = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 MIN_SIDE = 16
@@ -35,7 +36,7 @@ def max_pixels() -> int:
     return read_settings().photo_pixels
 
 
-def turns(where: str) -> threading.BoundedSemaphore:
+def turns(where: str) -> Turns:
     """The turns at decoding "here", in threads, or "apart", in processes, so that slow files do not hold up JPEGs.
 
     Each keeps one processor busy, and takes up to 15 bytes a pixel here; apart, what a process may take. Pictures that
@@ -47,8 +48,8 @@ def turns(where: str) -> threading.BoundedSemaphore:
 
 
 @cache
-def _turns(where: str) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(read_settings().decodes)
+def _turns(where: str) -> Turns:
+    return Turns(read_settings().decodes)
 
 
 def too_many_pixels() -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import cam.models.network
 from cam.errors import ModelError
-from cam.models.turns import Turns
+from cam.turns import Turns
 
 SIZES_24 = [(16, 400), (400, 16), *[(16 + 37 * i % 300, 16 + 53 * i % 290) for i in range(22)]]
 PHOTOS = ("dog_and_cat", "koala", "espresso")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from cam.errors import ModelError
-from cam.models.turns import Turns
+from cam.turns import Turns
 
 _WHAT_TO_DO = "Choose another photo or another network."
 

@@ -34,6 +34,7 @@ class ModelSpec:
         parameters: how many numbers were trained; running averages do not count.
         licence: of the weights.
         top1: published top-1 on ImageNet's validation photos, in percent; None where nothing was published.
+        trained: whether its weights were learned; where they were not, it is never shown instead of another.
         exact: whether its head is linear, so that it has class activation maps; others get their maps by gradients.
         labels: the names of its classes; None for ImageNet's.
         architecture: which of the networks that `builder` knows, where it knows several.
@@ -52,6 +53,7 @@ class ModelSpec:
     parameters: int | None
     licence: str
     top1: float | None = None
+    trained: bool = True
     exact: bool | None = True
     labels: tuple[str, ...] | None = None
     architecture: str | None = None
@@ -119,6 +121,7 @@ _SHUFFLED = replace(
     title="Random weights",
     builder="cam.models.efficientnet_lite:lite2_shuffled",
     top1=None,
+    trained=False,
 )
 
 

@@ -2,8 +2,8 @@
 
 import os
 
-from cam.models.turns import Turns
 from cam.settings import read_settings
+from cam.turns import Turns
 
 # A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
 _CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)

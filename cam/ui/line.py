@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from cam.models.turns import telling
+from cam.turns import telling
 
 
 @contextmanager
@@ -19,7 +19,8 @@ def told_the_place() -> Iterator[None]:
         else:
             place.empty()
 
-    with telling(tell):
+    # A click ends the run that waits, and the next one stands in its place.
+    with telling(tell, st.session_state.setdefault("in_line", object())):
         yield
 
 

@@ -104,9 +104,9 @@ def remember(spec: ModelSpec, explanation: Scored) -> None:
 
 
 def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
-    """The network that was shown last, where it is still there, as it was shown; then the embedded ones."""
+    """The network that was shown last, where it is still there, as it was shown; then the trained embedded ones."""
     rows = {row.name: row for row in list_models()}
-    embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.available]
+    embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.trained and row.available]
     names = dict.fromkeys([st.session_state.get("shown_network"), *embedded])
     return [own_model.corrected(rows[name]) for name in names if name in rows and name != loading.base_name(spec.name)]
 

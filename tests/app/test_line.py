@@ -1,12 +1,14 @@
 """Who waits for the photos of others is told the place in the line, and nobody sees it afterwards."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from app_page import file_of, open_page, passes, picture, upload, works
 
-from cam.models import network, turns
+from cam import image_limits, turns
+from cam.models import network
 from cam.ui import line
 
 
@@ -43,6 +45,21 @@ def test_who_waits_is_told_and_the_sentence_goes_when_the_turn_comes(said, noise
     assert sentences == ["Waiting for others: your photo is next."]
     assert passes() == passed + 1
     assert works(at) and shown(at) == []
+
+
+def test_who_waits_for_a_photo_to_be_decoded_is_told_too(said, noise_photo):
+    sentences, event = said
+    data = file_of(noise_photo(300, 200, 43))
+    at = open_page()
+    decodes = image_limits.turns("here")
+    with ThreadPoolExecutor(1) as pool:
+        with contextlib.ExitStack() as stack:
+            for _ in range(decodes.free):
+                stack.enter_context(decodes)
+            future = pool.submit(upload, at, data)
+            assert event.wait(30)
+        future.result(60)
+    assert sentences == ["Waiting for others: your photo is next."] and works(at) and shown(at) == []
 
 
 def test_what_was_said_to_one_is_not_kept_for_who_brings_the_same_photo(said, noise_photo):

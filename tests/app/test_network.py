@@ -141,11 +141,16 @@ def test_when_the_network_shown_instead_fails_too_the_next_one_is_shown(monkeypa
     assert len(at.warning) == 2 and all("You still see EfficientNet-Lite0" in warning.value for warning in at.warning)
 
 
-def test_when_no_network_can_be_loaded_the_page_says_why(monkeypatch):
+def test_when_no_network_can_be_loaded_the_page_says_why_and_shows_none_that_learned_nothing(monkeypatch):
+    load = loading.loaded_model
+
     def fail(name):
-        raise ModelError("Nothing can be loaded.")
+        if find_spec(name).trained:
+            raise ModelError("Nothing can be loaded.")
+        return load(name)
 
     monkeypatch.setattr(loading, "loaded_model", fail)
     st.cache_resource.clear()
     at = open_page()
     assert not at.exception and "Nothing can be loaded." in [error.value for error in at.error]
+    assert not at.warning and "picture_heat" not in [element.key for element in at.get("bidi_component")]

@@ -1,4 +1,4 @@
-"""The line that forward passes wait in: its order, how many at once, and what those who wait are told."""
+"""The line that work waits in: its order, how many at once, and what those who wait are told."""
 
 import threading
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from cam.models import turns as module
-from cam.models.turns import Turns, telling
+from cam import turns as module
+from cam.turns import Turns, telling
 
 
 @pytest.fixture
@@ -187,3 +187,91 @@ def test_what_is_told_is_told_in_the_context_of_the_page(pool, at_once):
         assert told.wait(10)
     future.result(10)
     assert seen == [False, False, True]
+
+
+@pytest.fixture
+def left(pool, at_once):
+    """A line of (somebody who left the first place, another, a third), while the only turn is taken."""
+    turns, served, me = Turns(1), [], object()
+
+    def leave(place: int) -> None:
+        raise Stopped
+
+    def again() -> Future:
+        def wait() -> None:
+            with telling(lambda place: None, me), turns:
+                served.append("me")
+
+        return pool.submit(wait)
+
+    with turns:
+        with pytest.raises(Stopped), telling(leave, me), turns:
+            pass
+        others = [in_line(turns, pool, lambda name=name: served.append(name)) for name in ("other", "third")]
+        yield turns, served, again, others
+
+
+def test_who_left_to_begin_anew_stands_in_the_same_place_again(left):
+    turns, served, again, others = left
+    mine = again()
+    while turns.waiting < 3:
+        pass
+    turns.__exit__()
+    for future in (mine, *others):
+        future.result(10)
+    assert served == ["me", "other", "third"]
+    turns.__enter__()
+
+
+def test_who_does_not_come_back_holds_up_nobody(left):
+    turns, served, _, others = left
+    turns.__exit__()
+    for future in others:
+        future.result(10)
+    assert served == ["other", "third"] and turns.waiting == 0
+    turns.__enter__()
+
+
+def test_who_comes_back_late_stands_at_the_end(left, monkeypatch):
+    turns, served, again, others = left
+    monkeypatch.setattr(module, "KEPT_SECONDS", 0.0)
+    mine = again()
+    while turns.waiting < 3:
+        pass
+    turns.__exit__()
+    for future in (*others, mine):
+        future.result(10)
+    assert served == ["other", "third", "me"]
+    turns.__enter__()
+
+
+def test_who_is_stopped_as_the_turn_comes_is_the_first_again(pool, at_once):
+    turns, served, told, me = Turns(1), [], threading.Event(), object()
+
+    def tell(place: int) -> None:
+        told.set()
+        if place == 0:
+            raise Stopped
+
+    def wait(tell: Callable[[int], None]) -> None:
+        with telling(tell, me), turns:
+            served.append("me")
+
+    def hold() -> None:
+        # The other one's turn: meanwhile the one that was stopped comes back, before a third.
+        mine.append(pool.submit(wait, lambda place: None))
+        while turns.waiting < 2:
+            pass
+        served.append("other")
+
+    mine: list[Future] = []
+    with turns:
+        stopped = pool.submit(wait, tell)
+        assert told.wait(10)
+        other = in_line(turns, pool, hold)
+        third = in_line(turns, pool, lambda: served.append("third"))
+    with pytest.raises(Stopped):
+        stopped.result(10)
+    for future in (other, *mine, third):
+        future.result(10)
+    assert served == ["other", "me", "third"]
