@@ -1,9 +1,14 @@
 """The pages of the app. Each is imported when it is opened: altair and pandas, which some need, take half a second."""
 
+import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import streamlit as st
+
+from cam.garbage import no_collecting
 
 ICON = Path(__file__).with_name("icon.png")
 _FIRST = "map_page"
@@ -22,9 +27,16 @@ def list_pages() -> list[st.Page]:
 
 
 def _page(module: str, title: str, **options: object) -> st.Page:
-    return st.Page(lambda: getattr(import_module(f"cam.ui.{module}"), module)(), title=title, **options)
+    return st.Page(lambda: getattr(_imported(module), module)(), title=title, **options)
+
+
+def _imported(module: str) -> ModuleType:
+    name = f"cam.ui.{module}"
+    # Pandas and altair are some 75,000 objects, among which Streamlit has garbage looked for after every run.
+    with nullcontext() if name in sys.modules else no_collecting():
+        return import_module(name)
 
 
 def import_first_page() -> None:
     """Import what the page needs that the app opens with."""
-    import_module(f"cam.ui.{_FIRST}")
+    _imported(_FIRST)
