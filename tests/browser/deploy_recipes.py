@@ -37,11 +37,11 @@ def blocks(language: str) -> list[str]:
 
 
 def replaced(config: str, **by: str) -> str:
-    """The text with other words; each must be in it."""
-    for word, other in by.items():
+    """The text with other words; each must be in it. A number is not looked for inside of others, which ports are."""
+    for word in by:
         assert word in config, f"{word} is not in the recipe"
-        config = config.replace(word, other)
-    return config
+    words = "|".join(map(re.escape, by))
+    return re.sub(rf"(?<!\d)(?:{words})(?!\d)", lambda found: by[found[0]], config)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def choose(page, *names: str) -> None:
         wait_until_idle(page)
         page.locator(".st-key-methods input").click()
         page.get_by_role("option", name=name, exact=True).click()
+        expect(titles(page)).to_contain_text(list(names[:number]))
         page.wait_for_url("**" + "&".join(f"methods={name}" for name in names[:number]) + "*")
     page.keyboard.press("Escape")
 
