@@ -1,8 +1,11 @@
-"""Python's search for garbage, kept away from the many objects of TensorFlow and of networks, which all stay."""
+"""Python's search for garbage, kept away from the many objects of large libraries and of networks, which all stay."""
 
 import gc
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from types import ModuleType
 
 
 @contextmanager
@@ -20,3 +23,9 @@ def no_collecting() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def import_kept(name: str) -> ModuleType:
+    """The module of that name, which stays; where it is being imported already, this waits for it."""
+    with nullcontext() if name in sys.modules else no_collecting():
+        return import_module(name)

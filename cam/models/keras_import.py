@@ -1,13 +1,10 @@
 """The way to the first import of Keras, where a thread other than the one that loads networks may be the first."""
 
 import os
-import sys
 import tempfile
 import threading
-from contextlib import nullcontext
-from importlib import import_module
 
-from cam.garbage import no_collecting
+from cam.garbage import import_kept
 
 _lock = threading.Lock()
 
@@ -16,9 +13,7 @@ def import_keras() -> None:
     """Import Keras and with it TensorFlow, one thread at a time: imported by two threads at once, they can deadlock."""
     with _lock:
         _name_a_temporary_folder()
-        # Where it is being imported already, this waits for it.
-        with nullcontext() if "keras" in sys.modules else no_collecting():
-            import_module("keras")
+        import_kept("keras")
 
 
 def _name_a_temporary_folder() -> None:

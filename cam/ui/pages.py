@@ -1,14 +1,11 @@
 """The pages of the app. Each is imported when it is opened: altair and pandas, which some need, take half a second."""
 
-import sys
-from contextlib import nullcontext
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import streamlit as st
 
-from cam.garbage import no_collecting
+from cam.garbage import import_kept
 
 ICON = Path(__file__).with_name("icon.png")
 _FIRST = "map_page"
@@ -31,10 +28,8 @@ def _page(module: str, title: str, **options: object) -> st.Page:
 
 
 def _imported(module: str) -> ModuleType:
-    name = f"cam.ui.{module}"
     # Pandas and altair are some 75,000 objects, among which Streamlit has garbage looked for after every run.
-    with nullcontext() if name in sys.modules else no_collecting():
-        return import_module(name)
+    return import_kept(f"cam.ui.{module}")
 
 
 def import_first_page() -> None:
