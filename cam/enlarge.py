@@ -10,9 +10,9 @@ fewer, and the photo reaches beyond the outermost ones.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image
 
 # The weights of the up to four cells that a pixel lies between.
 _A_PIXEL = 4
@@ -45,6 +45,8 @@ def centres(count: int, start: float, end: float) -> np.ndarray:
 def enlarged(cells: np.ndarray, size: tuple[int, int], span: Span | None = None) -> np.ndarray:
     """float32 (height, width): a map (h, w) at `size` (width, height), bilinear between the centres of its cells.
 
+    A picture of fewer pixels than cells averages them, with the weights of a triangle as wide as two pixels.
+
     Args:
         cells: the map.
         size: of the picture.
@@ -53,12 +55,26 @@ def enlarged(cells: np.ndarray, size: tuple[int, int], span: Span | None = None)
     """
     rows, columns = cells.shape
     left, top, right, bottom = span or (0.0, 0.0, columns, rows)
-    before = max(0, math.ceil(-left)), max(0, math.ceil(-top))
-    after = max(0, math.ceil(right - columns)), max(0, math.ceil(bottom - rows))
-    if any((*before, *after)):
-        cells = np.pad(cells, ((before[1], after[1]), (before[0], after[0])), mode="edge")
-    box = (left + before[0], top + before[1], right + before[0], bottom + before[1])
-    return np.array(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR, box=box))
+    down, across = _weights(rows, size[1], top, bottom), _weights(columns, size[0], left, right)
+    return (down @ cells.astype(np.float32)) @ across.T
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, pixels: int, start: float, end: float) -> np.ndarray:
+    """float32 (pixels, count), each row summing to 1: what each of a row of cells adds to each pixel of a row.
+
+    Args:
+        count: of the cells.
+        pixels: how many.
+        start, end: the edges of the picture, in cells from the edge of the map.
+    """
+    step = (end - start) / pixels
+    places = start + (np.arange(pixels) + 0.5) * step
+    # The cells and, where the picture goes on beyond them, copies of the outermost.
+    grid = np.arange(min(0, math.floor(start)), max(count, math.ceil(end)))
+    weights = np.clip(1 - np.abs(places[:, np.newaxis] - (grid + 0.5)) / max(1.0, step), 0, None)
+    copied = np.clip(grid, 0, count - 1)[:, np.newaxis] == np.arange(count)
+    return (weights / weights.sum(axis=1, keepdims=True) @ copied).astype(np.float32)
 
 
 def enlarged_before_sum(features: np.ndarray, weights: np.ndarray, size: tuple[int, int]) -> np.ndarray:
