@@ -82,7 +82,8 @@ def _opened(digest: str, _data: bytes) -> Image.Image:
 def _shown(digest: str, _data: bytes) -> Shown:
     _forget_later()
     image = _opened(digest, _data).copy()
-    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
+    # Made for shrinking: about as good as bicubic, in less than half the time that Lanczos takes.
+    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.HAMMING)
     return Shown(data_uri(image, "JPEG", quality=85), image.size)
 
 

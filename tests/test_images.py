@@ -164,3 +164,13 @@ def test_shrinking_averages_instead_of_picking_pixels():
     checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
     pixels = resized(Image.fromarray(checks.astype(np.uint8)).convert("RGB"), (8, 8))
     np.testing.assert_allclose(pixels, 127.5, rtol=0, atol=4)
+
+
+@pytest.mark.parametrize("name", ["crab", "dog_and_cat", "giraffes"])
+def test_a_large_photo_is_shrunk_to_nearly_the_same_pixels_as_in_one_step(sample, name):
+    photo = sample(name)
+    large = photo.resize((3 * photo.width, 3 * photo.height))
+    size = (large.width // 11, large.height // 11)
+    in_one_step = np.asarray(large.resize(size, Image.Resampling.BICUBIC), float)
+    differences = np.abs(resized(large, size) - in_one_step)
+    assert differences.max() <= 10 and differences.mean() < 0.6
