@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cam.asked import asked
-from cam.garbage import no_collecting
+from cam.garbage import import_kept, no_collecting
+from cam.models import fast
 from cam.models.registry import ModelSpec, default_model, find_spec
 
 if TYPE_CHECKING:
@@ -135,17 +136,20 @@ def _loaded_here(name: str) -> "Model":
 
 
 def preload(import_page: Callable[[], None]) -> None:
-    """Import what the first page needs, and soon after load the network that it opens with, without waiting for either.
+    """Import what the first page needs, and load the network that it opens with, without waiting for either.
 
-    The page is imported while the browser still fetches Streamlit's own scripts. The network is not loaded at once,
-    because a thread that imports TensorFlow keeps the others from running much: whoever opens the page as the server
-    starts sees it 1.5 s sooner, and the page then asks for its network itself.
+    Both are done while the browser still fetches Streamlit's own scripts. A network that TensorFlow runs is not loaded
+    at once, because a thread that imports TensorFlow keeps the others from running much: whoever opens the page as the
+    server starts sees it 1.5 s sooner, and the page then asks for its network itself.
     """
 
     def load() -> None:
         import_page()
-        time.sleep(_PRELOAD_SECONDS)
+        if not fast.is_installed():
+            time.sleep(_PRELOAD_SECONDS)
         request_model(default_model().name)
+        # The colours of the first map.
+        import_kept("matplotlib")
 
     threading.Thread(target=load, name="preload", daemon=True).start()
 
