@@ -5,6 +5,7 @@ networks by OpenVINO has no other use for them.
 """
 
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -23,7 +24,8 @@ def call_apart(function: str, *arguments: object) -> bytes:
         arguments: anything that can be pickled.
 
     Raises:
-        ModelError: with the sentence of the CamError that the function raised.
+        ModelError: with the sentence of the CamError that the function raised; or it was interrupted with Ctrl-C, which
+            a terminal tells both processes.
         RuntimeError: it raised something else, or the process was ended; the text has its last lines.
         Exception: what is raised where arguments cannot be pickled (of several types), or no process can be started.
     """
@@ -32,6 +34,8 @@ def call_apart(function: str, *arguments: object) -> bytes:
     done = subprocess.run([sys.executable, "-P", apart_worker.__file__], input=sent, capture_output=True, check=False)
     if done.returncode == apart_worker.REFUSED:
         raise ModelError(done.stdout.decode())
+    if done.returncode == -signal.SIGINT:
+        raise ModelError("Another process read the network and was interrupted. Start again.")
     if done.returncode != 0:
         last = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
         raise RuntimeError(f"The process of {function} ended with exit code {done.returncode}.\n{last}".strip())

@@ -18,8 +18,8 @@ REFUSED = 3
 
 def main() -> int:
     """Exit code: 0, or `REFUSED`."""
-    # Ctrl-C is for the parent; when that ends, this does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C ends this at once, also in the middle of an import; Python's own answer waits.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     answer = os.fdopen(os.dup(1), "wb")
     # Libraries that say something on standard output do not say it in the answer.
     os.dup2(2, 1)

@@ -8,6 +8,7 @@ the log says so, and the network is converted again.
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -54,17 +56,8 @@ def read(path: Path) -> Converted | None:
     """A network from its place; None where it is not there, or the checksums in the file say that it is damaged."""
     try:
         # Opened here, because NumPy leaves a damaged archive open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        about = json.loads(found["about"].tobytes())
-        head = Head(None, found["weight"], found["bias"], about.pop("activation"), about.pop("one_unit"))
-        converted = Converted(
-            graph=found["graph"].tobytes(),
-            constants=found["constants"],
-            head=head,
-            output=found["output"],
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
-        )
+        with path.open("rb") as file:
+            converted = _loaded(file)
     except FileNotFoundError:
         return None
     # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
@@ -80,6 +73,32 @@ def read(path: Path) -> Converted | None:
 def write(path: Path, converted: Converted) -> None:
     """Put a network in its place in one step, also where another process does the same now."""
     part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                _save(file, converted)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        _drop_oldest(path.parent)
+    except OSError as error:
+        _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
+
+
+def packed(converted: Converted) -> bytes:
+    """A network as its file would be, to hand it to another process."""
+    file = io.BytesIO()
+    _save(file, converted)
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> Converted:
+    """The network of which `packed` made these bytes."""
+    return _loaded(io.BytesIO(data))
+
+
+def _save(file: BinaryIO, converted: Converted) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
@@ -93,17 +112,21 @@ def write(path: Path, converted: Converted) -> None:
         "bias": converted.head.bias,
         "output": converted.output,
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                np.savez(file, **arrays)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        _drop_oldest(path.parent)
-    except OSError as error:
-        _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
+    np.savez(file, **arrays)
+
+
+def _loaded(file: BinaryIO) -> Converted:
+    with np.load(file, allow_pickle=False) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
+    about = json.loads(found["about"].tobytes())
+    head = Head(None, found["weight"], found["bias"], about.pop("activation"), about.pop("one_unit"))
+    return Converted(
+        graph=found["graph"].tobytes(),
+        constants=found["constants"],
+        head=head,
+        output=found["output"],
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
+    )
 
 
 def _drop_oldest(folder: Path) -> None:
