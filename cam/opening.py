@@ -38,15 +38,14 @@ def opened(spec: ModelSpec, check: Check) -> "Model":
 
 
 def packed(spec: ModelSpec, check: Check) -> bytes:
-    """The network of a row as `converted.packed` has it; for a process of its own, which imports TensorFlow for it.
+    """The network of a row, converted, and its maps, as `converted.packed` has them; for another process than this one.
 
     Raises:
         ModelError: it cannot be built or explained.
-        Exception: OpenVINO cannot run it.
+        Exception: OpenVINO cannot convert it.
     """
     spec, network = _built(spec)
-    found, _ = _converted(network, check(spec, network).noise())
-    return converted.packed(found)
+    return converted.packed(*_converted(network, check(spec, network).noise()))
 
 
 def _built(spec: ModelSpec) -> "tuple[ModelSpec, Network]":
@@ -77,46 +76,58 @@ def _opened_apart(spec: ModelSpec, kept: Path, check: Check) -> "Model | None":
     if not spec.exact:
         return None
     try:
-        found = converted.unpacked(call_apart(f"{__name__}:packed", spec, check))
+        found, maps = converted.unpacked(call_apart(f"{__name__}:packed", spec, check))
     except ModelError:
         raise
     # The row names what only this process has, OpenVINO stumbles over the network, or the process was ended.
     except Exception as error:
         _log.warning("%s is built in the same process, because it cannot be in another: %s", spec.title, error)
         return None
-    model = _checked(spec, found, kept, check)
+    model = _checked(spec, found, kept, check, maps=maps)
     if model:
         converted.write(kept, found)
     return model
 
 
 def _checked(
-    spec: ModelSpec, found: fast.Converted, kept: Path, check: Check, network: "Network | None" = None
+    spec: ModelSpec,
+    found: fast.Converted,
+    kept: Path,
+    check: Check,
+    *,
+    network: "Network | None" = None,
+    maps: np.ndarray | None = None,
 ) -> "Model | None":
-    """The converted network, compiled and checked again; None where it is not right."""
+    """The converted network, compiled and checked, also by the maps of its noise where they are given.
+
+    None where it is not right, which the log says.
+    """
     try:
-        return check(spec, fast.FastNetwork(found, lambda: network or _built(spec)[1]))
+        quick = fast.FastNetwork(found, lambda: network or _built(spec)[1])
+        model = check(spec, quick)
+        if maps is not None:
+            fast.check_maps(quick, model.noise(), maps)
     # The last: there is an OpenVINO, but not one for this machine.
     except (ModelError, RuntimeError, ImportError) as error:
         _log.warning("The converted network %s cannot be used (%s); it is made again.", kept, error)
         return None
+    return model
 
 
-def _converted(network: "Network", noise: np.ndarray) -> tuple[fast.Converted, fast.FastNetwork]:
-    """The network for OpenVINO, and as that runs it; it was compared with Keras' own."""
-    found = fast.convert(network, noise)
-    quick = fast.FastNetwork(found, lambda: network)
-    fast.check_maps(quick, network, noise)
-    return found, quick
+def _converted(network: "Network", noise: np.ndarray) -> tuple[fast.Converted, np.ndarray]:
+    """The network for OpenVINO, and float32 (h, w, K): its maps of the noise by Keras."""
+    return fast.convert(network, noise), network.feature_maps(noise, passes=0)
 
 
 def _accelerated(model: "Model", network: "Network", kept: Path, check: Check) -> "Model":
     """The same network run by OpenVINO, and kept for the next start; as it is where that cannot be."""
     if model.spec.own and (found := converted.read(kept)):
-        if again := _checked(model.spec, found, kept, check, network):
+        if again := _checked(model.spec, found, kept, check, network=network):
             return again
     try:
-        found, quick = _converted(network, model.noise())
+        found, maps = _converted(network, model.noise())
+        quick = fast.FastNetwork(found, lambda: network)
+        fast.check_maps(quick, model.noise(), maps)
         faster = check(model.spec, quick)
     # Whatever a converter stumbles over in a network that it does not know; TensorFlow runs it all the same.
     except Exception as error:

@@ -15,6 +15,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -56,8 +57,8 @@ def read(path: Path) -> Converted | None:
     """A network from its place; None where it is not there, or the checksums in the file say that it is damaged."""
     try:
         # Opened here, because NumPy leaves a damaged archive open.
-        with path.open("rb") as file:
-            converted = _loaded(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            converted = _loaded(arrays)
     except FileNotFoundError:
         return None
     # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
@@ -86,19 +87,20 @@ def write(path: Path, converted: Converted) -> None:
         _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
 
 
-def packed(converted: Converted) -> bytes:
-    """A network as its file would be, to hand it to another process."""
+def packed(converted: Converted, maps: np.ndarray) -> bytes:
+    """A network as its file would be, and maps beside it, to hand them to another process."""
     file = io.BytesIO()
-    _save(file, converted)
+    _save(file, converted, maps=maps)
     return file.getvalue()
 
 
-def unpacked(data: bytes) -> Converted:
-    """The network of which `packed` made these bytes."""
-    return _loaded(io.BytesIO(data))
+def unpacked(data: bytes) -> tuple[Converted, np.ndarray]:
+    """The network and the maps of which `packed` made these bytes."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return _loaded(arrays), arrays["maps"]
 
 
-def _save(file: BinaryIO, converted: Converted) -> None:
+def _save(file: BinaryIO, converted: Converted, **more: np.ndarray) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
@@ -112,19 +114,16 @@ def _save(file: BinaryIO, converted: Converted) -> None:
         "bias": converted.head.bias,
         "output": converted.output,
     }
-    np.savez(file, **arrays)
+    np.savez(file, **arrays, **more)
 
 
-def _loaded(file: BinaryIO) -> Converted:
-    with np.load(file, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    about = json.loads(found["about"].tobytes())
-    head = Head(None, found["weight"], found["bias"], about.pop("activation"), about.pop("one_unit"))
+def _loaded(arrays: Mapping[str, np.ndarray]) -> Converted:
+    about = json.loads(arrays["about"].tobytes())
     return Converted(
-        graph=found["graph"].tobytes(),
-        constants=found["constants"],
-        head=head,
-        output=found["output"],
+        graph=arrays["graph"].tobytes(),
+        constants=arrays["constants"],
+        head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),
+        output=arrays["output"],
         **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
     )
 

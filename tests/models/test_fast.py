@@ -330,6 +330,19 @@ def test_weights_of_another_network_are_refused_in_the_same_words_by_either_proc
     assert str(by_another.value) == str(by_this.value)
 
 
+def test_a_network_whose_maps_differ_from_those_of_keras_is_run_by_tensorflow_and_not_kept(
+    folder, here, record, monkeypatch, caplog
+):
+    import cam
+
+    monkeypatch.setattr(
+        opening, "_converted", lambda network, noise: (record, 1.01 * network.feature_maps(noise, passes=0))
+    )
+    model = cam.load_model(LITE0)
+    assert type(model._network).__name__ == "Network" and not folder.exists()
+    assert caplog.text.count("OpenVINO's feature maps differ from TensorFlow's") == 2
+
+
 def test_a_process_that_is_ended_is_told_in_the_log_and_the_network_is_built_here(
     folder, conversions, monkeypatch, caplog
 ):
