@@ -1,7 +1,7 @@
 """ClassCam: show where a convolutional network looks, by Class Activation Mapping.
 
 Each public name is imported when it is first used: the page is there sooner without them, and only `load_model` and
-`Model` need TensorFlow.
+`Model` need TensorFlow or OpenVINO.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """The command line: `python -m cam`, or `classcam` where the package is installed.
 
-Importing this imports neither TensorFlow nor Keras; a command that runs a network imports them when it is called.
+Importing this imports neither TensorFlow nor Keras; a command that runs a network imports what it needs.
 """
 
 import click

@@ -10,7 +10,6 @@ import io
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
@@ -21,11 +20,9 @@ from cam.asked import asked
 from cam.attribution import Attribution
 from cam.explanation import Explanation
 from cam.images import open_small
-from cam.models.keras_import import import_keras
+from cam.models import anatomy
+from cam.models.anatomy import Anatomy
 from cam.settings import read_settings
-
-if TYPE_CHECKING:
-    from cam.models.anatomy import Anatomy
 
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
 KEPT_HOURS, MAX_KEPT = read_settings().kept_hours, read_settings().kept_results
@@ -161,14 +158,15 @@ def data_uri(image: Image.Image, format: str, **options: int) -> str:
     return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+def anatomies() -> Future[tuple[Anatomy, ...]]:
+    """The networks of the page "Why it can" as blocks; read once, and again where that failed."""
+    pending = _anatomies()
+    if pending.done() and pending.exception() is not None:
+        _anatomies.clear()
+        pending = _anatomies()
+    return pending
+
+
 @st.cache_resource(show_spinner=False)
-def anatomies() -> "Future[tuple[Anatomy, ...]]":
-    """The networks of the page "Why it can" as blocks; read once, in the thread that loads networks."""
-    return loading.submit(_anatomies)
-
-
-def _anatomies() -> "tuple[Anatomy, ...]":
-    import_keras()
-    from cam.models import anatomy
-
-    return anatomy.anatomies()
+def _anatomies() -> Future[tuple[Anatomy, ...]]:
+    return loading.submit(anatomy.anatomies)

@@ -18,7 +18,6 @@ from cam.images import resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import find_method
 from cam.models.fast import FastNetwork
-from cam.models.keras_import import import_keras
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import ModelSpec, spec_of
 from cam.opening import opened
@@ -278,10 +277,7 @@ def _runnable(network: "keras.Model | Network | FastNetwork", spec: ModelSpec) -
 def class_maps(explanation: Explanation) -> np.ndarray:
     """float32 (h, w, classes): the maps of all classes at once, by a 1 x 1 convolution with the dense layer's weights.
 
-    No forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
+    Such a convolution looks at one cell at a time, so it is one product of matrices, (h * w, K) times (K, classes). No
+    forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
     """
-    import_keras()
-    import keras
-
-    kernel = explanation.weight[np.newaxis, np.newaxis]
-    return np.asarray(keras.ops.conv(explanation.features[np.newaxis], kernel, strides=1, padding="valid"))[0]
+    return np.tensordot(explanation.features, explanation.weight, axes=1)

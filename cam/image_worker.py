@@ -22,16 +22,22 @@ BYTES_PER_PIXEL = {"L": 1, "LA": 2, "I;16": 2, "I;16B": 2, "RGB": 3, "RGBA": 4, 
 _REDUCIBLE = {"L", "RGB"}
 
 
+def stand_back() -> None:
+    """Let other processes go first, and end with the thread that started this one; as far as the system can do that."""
+    if sys.platform != "win32":
+        os.nice(5)
+    if sys.platform == "linux":
+        # Whoever waits for it may be stopped; then what it makes is of no use.
+        ctypes.CDLL(None).prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGKILL)
+
+
 def _limit(seconds: int, memory: int) -> None:
+    stand_back()
     # Windows has no such limits: there the parent's clock is the only one.
     if sys.platform == "win32":
         return
     import resource
 
-    os.nice(5)
-    if sys.platform == "linux":
-        # Whoever waits for the picture may be stopped; then it is of no use.
-        ctypes.CDLL(None).prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     # Elsewhere than on Linux it is not enforced, or not even accepted.

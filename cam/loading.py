@@ -49,7 +49,7 @@ def requested() -> "dict[str, Future[Model]]":
 
 
 def submit(work: Callable, *arguments: object) -> Future:
-    """Have something else done by the thread that loads networks, because it needs Keras."""
+    """Have something else done by the thread that loads networks, as it needs as much memory: one after the other."""
     return _loader.submit(work, *arguments)
 
 

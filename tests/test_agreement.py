@@ -45,6 +45,27 @@ def test_the_convolution_gives_the_maps_by_hand(tiny):
     np.testing.assert_array_equal(maps, MAPS)
 
 
+def test_the_convolution_is_that_of_keras(shuffled, noise_photo):
+    import keras
+
+    from cam.engine import class_maps
+
+    explanation = shuffled.explain(noise_photo(300, 120))
+    kernel = explanation.weight[np.newaxis, np.newaxis]
+    expected = np.asarray(keras.ops.conv(explanation.features[np.newaxis], kernel, strides=1, padding="valid"))[0]
+    maps = class_maps(explanation)
+    assert (maps.shape, maps.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(maps, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_the_convolution_adds_up_in_another_order_than_a_map_of_one_class(lite2, noise_photo):
+    """So that the difference that the page shows is one between two computations."""
+    from cam.engine import class_maps
+
+    explanation = lite2.explain(noise_photo(300, 120))
+    assert 0 < agreement(explanation, class_maps(explanation)).map_difference < 1e-4
+
+
 def test_the_convolution_gives_all_maps_of_a_network_without_a_forward_pass(tiny_model, noise_photo):
     from cam.engine import class_maps
 

@@ -1,33 +1,16 @@
-"""What networks are made of, read from their architectures alone: layers as blocks, and where the parameters sit.
+"""What networks are made of, for a page: layers as blocks, and where the parameters sit. Keras is not imported.
 
-No weight is allocated for it: VGG-16 alone would take 550 MB.
+`cam.models.anatomy_reading` reads it from their architectures.
 """
 
-import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
-import keras
-from keras import layers
-
-from cam.errors import ModelError
-from cam.models.efficientnet_lite import build_network
-from cam.models.head import find_head
-from cam.models.registry import find_spec
+from cam.apart import call_apart
+from cam.models.keras_import import import_keras
 
 CONVOLUTION, POOLING, FLATTEN, DENSE = "convolution", "pooling", "flatten", "dense"
 AVERAGE = "global average pooling"
-# What decides the kind of a block; normalisation, activations, padding and additions only belong to one.
-_KINDS: dict[type[layers.Layer], str] = {
-    layers.Conv2D: CONVOLUTION,
-    layers.DepthwiseConv2D: CONVOLUTION,
-    layers.MaxPooling2D: POOLING,
-    layers.AveragePooling2D: POOLING,
-    layers.GlobalAveragePooling2D: AVERAGE,
-    layers.Flatten: FLATTEN,
-    layers.Dense: DENSE,
-}
 
 
 @dataclass(frozen=True)
@@ -85,57 +68,22 @@ class Anatomy:
 
 
 def anatomies() -> tuple[Anatomy, ...]:
-    """VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2."""
-    resnet, lite = find_spec("resnet50"), find_spec("efficientnet-lite2")
-    rows: tuple[tuple[str, int, Callable[[], keras.Model]], ...] = (
-        ("VGG-16", 224, lambda: keras.applications.VGG16(weights=None)),
-        (resnet.title, resnet.size, lambda: keras.applications.ResNet50(weights=None)),
-        (lite.title, lite.size, lambda: build_network(width=1.1, depth=1.2)),
-    )
-    # Keras lists the variables that got no values, per thread, to give them some later; this thread ends before.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="anatomy") as alone:
-        return tuple(alone.map(lambda row: read_anatomy(*row), rows))
+    """VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2.
 
-
-def read_anatomy(title: str, size: int, build: Callable[[], keras.Model]) -> Anatomy:
-    """Build a network without values in its weights and read it; call it in a thread that ends (see `anatomies`)."""
-    with keras.StatelessScope(initialize_variables=False):
-        network = build()
-        return Anatomy(title, size, read_blocks(network, size), _refusal(network))
-
-
-def _refusal(network: keras.Model) -> str | None:
-    try:
-        find_head(network)
-    except ModelError as error:
-        return str(error)
-    return None
-
-
-def read_blocks(network: keras.Model, size: int) -> tuple[Block, ...]:
-    """The blocks of a network for photos of `size` x `size` pixels.
-
-    A block takes in all layers between two halvings of the height; what has no height is a block for each layer.
+    Takes seconds, in which a process of its own imports Keras and reads them (RuntimeError if it cannot).
     """
-    groups: dict[object, list[layers.Layer]] = {}
-    for layer in _at_size(network, size).layers:
-        shape = layer.output.shape[1:]
-        # The logarithm, because padding makes a map a little larger in between.
-        key = round(math.log2(size / shape[0])) if len(shape) == 3 else layer.name
-        groups.setdefault(key, []).append(layer)
-    return tuple(_block(group) for group in groups.values() if any(type(layer) in _KINDS for layer in group))
+    rows = json.loads(call_apart(f"{__name__}:anatomies_json"))
+    return tuple(Anatomy(**{**row, "blocks": tuple(map(_block, row["blocks"]))}) for row in rows)
 
 
-def _at_size(network: keras.Model, size: int) -> keras.Model:
-    """The same architecture for an input of one size, where it was built for any."""
-    if None not in network.input_shape[1:3]:
-        return network
-    return keras.models.clone_model(network, input_tensors=keras.Input((size, size, 3)))
+def anatomies_json() -> bytes:
+    """What `anatomies` is made of, as that process hands it over."""
+    import_keras()
+    from cam.models.anatomy_reading import read_anatomies
+
+    return json.dumps([asdict(anatomy) for anatomy in read_anatomies()]).encode()
 
 
-def _block(group: list[layers.Layer]) -> Block:
-    kinds = [(_KINDS[type(layer)], layer) for layer in group if type(layer) in _KINDS]
-    kind = CONVOLUTION if any(kind == CONVOLUTION for kind, _ in kinds) else kinds[0][0]
-    parameters = sum(math.prod(weight.shape) for layer in group for weight in layer.trainable_weights)
-    names = tuple(layer.name for own, layer in kinds if own == kind)
-    return Block(kind, names, tuple(kinds[-1][1].output.shape[1:]), parameters)
+def _block(row: dict) -> Block:
+    """The block of what JSON made of one: it has no tuples."""
+    return Block(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})

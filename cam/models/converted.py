@@ -8,16 +8,19 @@ the log says so, and the network is converted again.
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -55,16 +58,7 @@ def read(path: Path) -> Converted | None:
     try:
         # Opened here, because NumPy leaves a damaged archive open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        about = json.loads(found["about"].tobytes())
-        head = Head(None, found["weight"], found["bias"], about.pop("activation"), about.pop("one_unit"))
-        converted = Converted(
-            graph=found["graph"].tobytes(),
-            constants=found["constants"],
-            head=head,
-            output=found["output"],
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
-        )
+            converted = _loaded(arrays)
     except FileNotFoundError:
         return None
     # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
@@ -80,6 +74,33 @@ def read(path: Path) -> Converted | None:
 def write(path: Path, converted: Converted) -> None:
     """Put a network in its place in one step, also where another process does the same now."""
     part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                _save(file, converted)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        _drop_oldest(path.parent)
+    except OSError as error:
+        _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
+
+
+def packed(converted: Converted, maps: np.ndarray) -> bytes:
+    """A network as its file would be, and maps beside it, to hand them to another process."""
+    file = io.BytesIO()
+    _save(file, converted, maps=maps)
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> tuple[Converted, np.ndarray]:
+    """The network and the maps of which `packed` made these bytes."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return _loaded(arrays), arrays["maps"]
+
+
+def _save(file: BinaryIO, converted: Converted, **more: np.ndarray) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
@@ -93,17 +114,18 @@ def write(path: Path, converted: Converted) -> None:
         "bias": converted.head.bias,
         "output": converted.output,
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                np.savez(file, **arrays)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        _drop_oldest(path.parent)
-    except OSError as error:
-        _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
+    np.savez(file, **arrays, **more)
+
+
+def _loaded(arrays: Mapping[str, np.ndarray]) -> Converted:
+    about = json.loads(arrays["about"].tobytes())
+    return Converted(
+        graph=arrays["graph"].tobytes(),
+        constants=arrays["constants"],
+        head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),
+        output=arrays["output"],
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
+    )
 
 
 def _drop_oldest(folder: Path) -> None:

@@ -71,11 +71,11 @@ def sessions() -> int:
 
 
 def memory() -> dict[str, int]:
-    """Bytes in memory of this process, and of those it started, which open photos."""
+    """Bytes in memory of this process, and of those it started, which open photos and read networks."""
     own = psutil.Process()
     started = 0
     for process in own.children(recursive=True):
-        # One that opens a photo may end at any time.
+        # Any of them may end at any time.
         try:
             started += process.memory_info().rss
         except psutil.NoSuchProcess:

@@ -1,25 +1,22 @@
 """Networks drawn side by side: their blocks as boxes, and a chart of where their parameters sit."""
 
 from html import escape
-from typing import TYPE_CHECKING
 
 import altair as alt
 import pandas as pd
 
+from cam.models.anatomy import CONVOLUTION, DENSE, Anatomy, Block
 from cam.ui.colors import NEUTRAL, PLACE
-
-if TYPE_CHECKING:
-    from cam.models.anatomy import Anatomy, Block
 
 _IN_CONVOLUTIONS, _IN_DENSE = "convolutions", "dense layers"
 
 
-def drawing(anatomies: "tuple[Anatomy, ...]") -> str:
+def drawing(anatomies: tuple[Anatomy, ...]) -> str:
     """HTML: a column for each network."""
     return f'<div class="networks">{"".join(_network(anatomy) for anatomy in anatomies)}</div>'
 
 
-def _network(anatomy: "Anatomy") -> str:
+def _network(anatomy: Anatomy) -> str:
     kept = [_box(block, anatomy) for block in anatomy.blocks if block.keeps_where]
     lost = [_box(block, anatomy) for block in anatomy.blocks if not block.keeps_where]
     verdict = (
@@ -36,7 +33,7 @@ def _network(anatomy: "Anatomy") -> str:
     )
 
 
-def _box(block: "Block", anatomy: "Anatomy") -> str:
+def _box(block: Block, anatomy: Anatomy) -> str:
     share = block.parameters / anatomy.parameters
     return (
         f'<li style="--share: {100 * share:.2f}%; --side: {_side(block):.2f}rem">'
@@ -45,16 +42,16 @@ def _box(block: "Block", anatomy: "Anatomy") -> str:
     )
 
 
-def _side(block: "Block") -> float:
+def _side(block: Block) -> float:
     """The side in rem of the small square that stands for a map: larger for more cells, nothing without places."""
     return 0.15 * block.shape[0].bit_length() if block.keeps_where else 0.0
 
 
-def _name(block: "Block", anatomy: "Anatomy") -> str:
+def _name(block: Block, anatomy: Anatomy) -> str:
     several = sum(other.kind == block.kind for other in anatomy.blocks) > 1
-    if block.kind == "dense":
+    if block.kind == DENSE:
         return f"Dense layer {block.layers[0]}" if several else "Dense layer"
-    if block.kind == "convolution":
+    if block.kind == CONVOLUTION:
         count = len(block.layers)
         return f"{count} convolution{'s' if count > 1 else ''}"
     return block.kind.capitalize()
@@ -77,7 +74,7 @@ def millions(parameters: int) -> str:
     return f"{parameters / 1e6:.1f} million"
 
 
-def shares_text(anatomies: "tuple[Anatomy, ...]") -> str:
+def shares_text(anatomies: tuple[Anatomy, ...]) -> str:
     """Markdown: where the parameters of each network sit, in numbers; what the chart shows."""
     return "\n".join(
         f"* **{row.title}**: {row.dense_share:.1%} of its {millions(row.parameters)} parameters are in dense layers."
@@ -85,7 +82,7 @@ def shares_text(anatomies: "tuple[Anatomy, ...]") -> str:
     ).replace("%", " %")
 
 
-def chart(anatomies: "tuple[Anatomy, ...]") -> alt.Chart:
+def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
     """Bars of the parameters in millions, one for each network, split into convolutions and dense layers."""
     rows = [
         (row.title, place, count / 1e6)

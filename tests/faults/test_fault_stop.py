@@ -1,4 +1,4 @@
-"""The server is told to stop while it looks at a photo, opens another and downloads: it ends, and all that it began."""
+"""The server is told to stop while it works, and while other processes work for it: it ends, and all that it began."""
 
 import asyncio
 import io
@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import Server, running_server
+from cam.models import fast
 
 # Far more than an end takes; what hangs would last a minute.
 _PATIENCE = 20
@@ -106,3 +107,29 @@ def test_a_server_that_is_killed_takes_the_process_that_opens_a_photo_with_it(tm
 
     with running_server(tmp_path / "server.txt") as server:
         run_apart(kill(server))
+
+
+@pytest.mark.skipif(not fast.is_installed(), reason="without OpenVINO, no other process makes a network")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["told", "Ctrl-C", "killed"])
+def test_a_server_that_ends_takes_the_process_that_makes_its_network_with_it(tmp_path, how):
+    def is_at_work(process: psutil.Process) -> bool:
+        """It has come to TensorFlow, which takes seconds."""
+        return any(one.memory_info().rss > 2**28 for one in process.children())
+
+    async def stop(server: Server) -> None:
+        # No page is open: the server itself begins soon after its start.
+        await _until(lambda: is_at_work(server.process))
+        started = server.process.children(recursive=True)
+        # A terminal tells Ctrl-C to both.
+        for process in (server.process, *(started if how == signal.SIGINT else ())):
+            process.send_signal(how)
+        await asyncio.to_thread(server.process.wait, _PATIENCE)
+        _, alive = psutil.wait_procs(started, timeout=_PATIENCE)
+        assert started and not alive
+
+    with running_server(tmp_path / "server.txt", CAM_CACHE=str(tmp_path / "cache")) as server:
+        run_apart(stop(server))
+    # Nor was the network made by the server itself.
+    assert not (tmp_path / "cache").exists()
+    said = (tmp_path / "server.txt").read_text()
+    assert "Traceback" not in said and "is built" not in said

@@ -1,3 +1,8 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import keras
 import pytest
 from keras import layers
@@ -10,8 +15,8 @@ from cam.models.anatomy import (
     POOLING,
     Block,
     anatomies,
-    read_blocks,
 )
+from cam.models.anatomy_reading import read_anatomies, read_blocks
 from cam.models.registry import find_spec
 
 
@@ -119,7 +124,23 @@ def test_no_weight_is_given_a_value_neither_then_nor_later(monkeypatch):
         return keras.Model(inputs, layers.Conv2D(4, 3, kernel_initializer=initializer, name="only")(inputs))
 
     monkeypatch.setattr(keras.applications, "VGG16", build)
-    assert anatomies()[0].parameters == 9 * 3 * 4 + 4
+    with ThreadPoolExecutor(1) as alone:
+        vgg, *_ = alone.submit(read_anatomies).result()
+    assert vgg.parameters == 9 * 3 * 4 + 4
     with keras.StatelessScope():
         pass
     assert asked == []
+
+
+def test_they_come_from_another_process_which_leaves_no_keras_here():
+    code = "import sys; from cam.models.anatomy import anatomies; print(len(anatomies()), 'keras' in sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 False\n"
+
+
+def test_where_they_cannot_be_read_the_last_lines_say_why(monkeypatch, tmp_path):
+    (tmp_path / "keras.py").write_text("raise ImportError('Keras is broken')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RuntimeError, match="ImportError: Keras is broken"):
+        anatomies()
