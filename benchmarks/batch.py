@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from cam.batch.plan import Plan, Settings
 from cam.batch.reading import load_photo
@@ -52,19 +53,23 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
     prepared = []
     for number in list(plan.parts)[:4]:
         photos = [load_photo(row, path, model.input_size) for row, path in plan.part(number)]
-        for batch in batches(photos, lambda photo: photo.pixels.size):
+        for batch in batches(photos, lambda photo: photo.pixels.size, model.together):
             inputs = [model._input(photo.pixels, "given", model.views(detail=False)[0]) for photo in batch]
             prepared.append(np.stack(inputs))
     network = model._network
-    network.maps_and_scores(prepared[0])
+
+    def passed(batch: np.ndarray) -> None:
+        network.feature_maps(batch[0]) if model.together == 1 else network.maps_and_scores(batch)
+
+    passed(prepared[0])
     with ThreadPoolExecutor(threads) as pool:
-        found = timed(lambda: list(pool.map(network.maps_and_scores, prepared)))
+        found = timed(lambda: list(pool.map(passed, prepared)))
     return found | {"photos": sum(map(len, prepared))}
 
 
 def whole(model, plan: Plan, folder: Path) -> dict[str, float]:
     """All of a run but loading the network."""
-    model._network.maps_and_scores(np.zeros((8, 256, 256, 3), np.float32))
+    model.explain_many([Image.new("RGB", (256, 256))] * 4)
     return timed(lambda: run(plan, lambda: model, folder)) | {"photos": len(plan.photos)}
 
 

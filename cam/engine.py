@@ -95,6 +95,11 @@ class Model:
         return self._network.passes
 
     @property
+    def together(self) -> int:
+        """How many photos of one size `explain_many` gives the network at once."""
+        return self._network.together
+
+    @property
     def traces(self) -> int:
         """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
         return self._network.traces
@@ -174,18 +179,19 @@ class Model:
     def explain_many(
         self, images: Sequence[Image.Image], *, fit: str = "whole"
     ) -> list[Explanation] | list[Attribution]:
-        """What `explain` says about each of several photos; those that the network sees at one size share a pass.
+        """What `explain` says about each of several photos; by TensorFlow those of one size share passes.
 
-        Numbers differ from those of `explain` in the last digits only. A network whose head is not linear sees the
-        photos one by one.
+        Numbers differ from those of `explain` in the last digits only. A network that OpenVINO runs, or whose head is
+        not linear, sees the photos one by one.
 
         Raises:
             ValueError: another mode than RGB, or another fit.
         """
-        if not self.exact:
+        if not self.exact or self.together == 1:
             return [self.explain(image, fit=fit) for image in images]
         found: dict[int, Explanation] = {}
-        for places in batches(range(len(images)), lambda place: self.input_size(images[place].size, fit=fit)):
+        sizes = [self.input_size(image.size, fit=fit) for image in images]
+        for places in batches(range(len(images)), sizes.__getitem__, self.together):
             explained = self._explained_together([images[place] for place in places], fit)
             found.update(zip(places, explained, strict=True))
         return [found[place] for place in range(len(images))]

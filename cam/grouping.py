@@ -3,12 +3,10 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
-# More a pass are slower on a processor: their activations leave its caches.
-MOST = 4
 T = TypeVar("T")
 
 
-def batches(items: Iterable[T], size: Callable[[T], Hashable], most: int = MOST) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: Callable[[T], Hashable], most: int) -> Iterator[list[T]]:
     """Items of equal sizes together, in their order: each batch as soon as it has `most`, at the end what is left over.
 
     Which items are together depends on nothing but their order, however long each is waited for.

@@ -83,7 +83,7 @@ def explained_parts(
         explain = partial(explainers.submit, _explained, model, top=settings.top, finish=finish, report=count)
         before: _Open | None = None
         for number, reading in _ahead(readers, parts, partial(model.input_size, fit=settings.fit)):
-            begun = _begun(number, (future.result() for future in reading), explain, count)
+            begun = _begun(number, (future.result() for future in reading), explain, model.together, count)
             if before is not None:
                 yield _closed(before)
             before = begun
@@ -117,6 +117,7 @@ def _begun(
     number: int,
     photos: Iterable[Loaded | Unreadable],
     explain: Callable[[list[Loaded]], Future],
+    together: int,
     report: Callable[[int], None],
 ) -> _Open:
     """A part with all its batches handed to the network, each as soon as its photos are read."""
@@ -130,7 +131,7 @@ def _begun(
             failed[photo.number] = failed_row(photo.path, photo.error, photo.seconds)
             report(1)
 
-    explained = [explain(batch) for batch in batches(readable(), lambda photo: photo.pixels.size)]
+    explained = [explain(batch) for batch in batches(readable(), lambda photo: photo.pixels.size, together)]
     return _Open(number, failed, explained)
 
 

@@ -95,6 +95,8 @@ class FastNetwork:
     """Stands in for a `cam.models.network.Network` with a linear head; the attributes are the same."""
 
     refusal = None
+    # More than one a pass are slower: their activations leave the processor's caches.
+    together = 1
 
     def __init__(self, converted: Converted, build: "Callable[[], Network]"):
         """Compile it for this machine, in a fraction of a second.
@@ -148,23 +150,13 @@ class FastNetwork:
 
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
         """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass."""
-        return self._maps(pixels[np.newaxis], passes)[0]
-
-    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float32 (n, h, w, K) and (n, classes): as `Network.maps_and_scores`; n passes."""
-        maps = self._maps(batch, len(batch))
-        means = maps.mean(axis=(1, 2), dtype=np.float64)
-        scores = means @ self.head.weight.astype(np.float64) + self.head.bias
-        return maps, scores.astype(np.float32)
-
-    def _maps(self, batch: np.ndarray, passes: int) -> np.ndarray:
-        pixels = np.ascontiguousarray(batch, np.float32)
+        batch = np.ascontiguousarray(pixels[np.newaxis], np.float32)
         with one_pass(SLOTS):
             # A request of its own costs 0.1 ms and shares nothing with other threads; the results are copies.
-            (maps,) = self._compiled.create_infer_request().infer([pixels], share_outputs=False).values()
+            (maps,) = self._compiled.create_infer_request().infer([batch], share_outputs=False).values()
         with self._lock:
             self._passes += passes
-        return finite(maps.astype(np.float32, copy=False))
+        return finite(maps[0].astype(np.float32, copy=False))
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> "Probe":
         """As `Network.probe`; by Keras."""

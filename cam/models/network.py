@@ -35,7 +35,11 @@ class Network:
         activation: what it makes of its scores: "linear", "softmax" or "sigmoid".
         classes: how many.
         passes: forward passes run so far.
+        together: how many photos of one size are best run together.
     """
+
+    # TensorFlow takes a while to begin a pass; but the activations of more leave the processor's caches.
+    together = 4
 
     def __init__(self, network: keras.Model, *, linear: bool | None = None):
         """Read the graph; nothing is run.

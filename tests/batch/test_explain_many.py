@@ -15,7 +15,7 @@ from cam.grouping import batches
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():
     sizes = "abaabcab"
     assert list(batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
-    assert list(batches([], len)) == []
+    assert list(batches([], len, most=3)) == []
 
 
 def test_a_full_batch_does_not_wait_for_what_comes_later():
