@@ -10,7 +10,7 @@ from cam.guess import Rectangle
 from cam.localize import Box
 from cam.models.registry import find_spec
 from cam.pictures import percent
-from cam.ui import link, networks, picture
+from cam.ui import held, link, networks, picture
 from cam.ui.draw import draw_box, drawn_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case
@@ -63,6 +63,8 @@ def _arrive() -> None:
 
 def _choose_case() -> Case:
     titles = {name: case.title for name, case in _CASES.items()}
+    if "case" in st.session_state:
+        held.hold("case", st.session_state.case)
     name = st.radio(
         "Cases",
         list(titles),
@@ -160,7 +162,7 @@ def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle) -> None:
 
 
 def _go_on(case: Case) -> None:
-    st.session_state.case = CASES[CASES.index(case) + 1].name
+    held.change("case", CASES[CASES.index(case) + 1].name)
 
 
 def _numbers(made: Guess) -> None:
