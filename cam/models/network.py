@@ -35,7 +35,10 @@ class Network:
         activation: what it makes of its scores: "linear", "softmax" or "sigmoid".
         classes: how many.
         passes: forward passes run so far.
+        complete: a converted network is without the Keras network at first; this one never is.
     """
+
+    complete = True
 
     def __init__(self, network: keras.Model, *, linear: bool | None = None):
         """Read the graph; nothing is run.
