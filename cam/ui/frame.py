@@ -60,8 +60,10 @@ def choose_scene(*, exact: bool = False) -> Scene:
     with st.container():
         show_reported()
     shown = cached.shown(photo)
-    slot = class_column.empty()
+    slot = class_column
     if not networks.is_ready(spec):
+        # Only then: a list that is emptied for a moment closes while it is being read.
+        slot = class_column.empty()
         slot.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
     spec, explanation = networks.explain(photo, spec, "whole", exact=exact)
     networks.remember(spec, explanation)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from cam import cached, guess
 from cam.guess import Rectangle
@@ -31,7 +30,7 @@ def guess_page() -> None:
         st.markdown("# Guess first\nMark where you think the network looks. Then see.")
     case = _choose_case()
     with st.container(key="guess_question"):
-        scene = choose_scene() if case.name == OWN else _scene_of(case, st.empty())
+        scene = choose_scene() if case.name == OWN else _scene_of(case)
     subject = Subject(case.name, scene.photo.digest, scene.spec.name, case.fit, scene.chosen.index)
     made = guesses().get(subject)
     left, right = st.columns(2, gap="medium")
@@ -78,16 +77,18 @@ def _choose_case() -> Case:
     return _CASES[name]
 
 
-def _scene_of(case: Case, question: DeltaGenerator) -> Scene:
+def _scene_of(case: Case) -> Scene:
     """What a case shows; the photo, class and network of the other pages stay as they are."""
     for name in ("photo", "class", "network"):
         st.query_params.pop(name, None)
-    show_reported()
     photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
-    if not networks.is_ready(spec):
-        question.markdown(f"{case.question} Loading {plain(spec.title)}: a few seconds, once.")
+    # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
+    waits = "" if networks.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
+    question = st.markdown(f"{case.question}{waits}")
+    show_reported()
     spec, explanation = networks.explain(photo, spec, case.fit)
-    question.markdown(case.question)
+    if waits:
+        question.markdown(case.question)
     return Scene(photo, cached.shown(photo), spec, explanation, explanation.prediction(case.label))
 
 

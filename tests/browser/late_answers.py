@@ -1,6 +1,6 @@
 """A connection on which the server's answers come late, so that a visitor chooses again before they are there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from page_parts import Page, eventually
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -41,6 +41,13 @@ class LateAnswers:
             for message in self._kept[:end]:
                 self._socket.send(message)
             del self._kept[:end]
+
+    def come_one_by_one(self) -> Iterator[None]:
+        """Let the parts of all answers arrive, each when the one before is drawn."""
+        while self._kept:
+            self._socket.send(self._kept.pop(0))
+            self._page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 60)))")
+            yield
 
     def all_come(self) -> None:
         """Let all answers arrive, and those to come too."""
