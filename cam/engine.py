@@ -105,6 +105,11 @@ class Model:
         return self._network.traces
 
     @property
+    def complete(self) -> bool:
+        """Whether the Keras network is there, which knows the layers and has gradients; else it is loaded for them."""
+        return self._network.complete
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that a heat map can be taken from, in the order of the graph."""
         return self._network.layers

@@ -131,6 +131,11 @@ class FastNetwork:
             return self._whole
 
     @property
+    def complete(self) -> bool:
+        """Whether the Keras network is built."""
+        return self._whole is not None
+
+    @property
     def passes(self) -> int:
         """Forward passes run so far, by either."""
         return self._passes + (self._whole.passes if self._whole else 0)

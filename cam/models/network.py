@@ -36,10 +36,12 @@ class Network:
         classes: how many.
         passes: forward passes run so far.
         together: how many photos of one size are best run together.
+        complete: a converted network is without the Keras network at first; this one never is.
     """
 
     # TensorFlow takes a while to begin a pass; but the activations of more leave the processor's caches.
     together = 4
+    complete = True
 
     def __init__(self, network: keras.Model, *, linear: bool | None = None):
         """Read the graph; nothing is run.

@@ -5,6 +5,7 @@ import streamlit as st
 from cam.explanation import Prediction, Scored
 from cam.labels import Labels
 from cam.pictures import percent
+from cam.ui import held
 from cam.ui.messages import plain
 
 COUNTS = (5, 10, 15, 20)
@@ -17,15 +18,20 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
     chosen = explanation.prediction(best[0].index if state.chosen is None else state.chosen)
     rows = best if chosen in best else [*best, chosen]
     st.html(f"<style>{_bars(rows)}</style>")
-    state.row = chosen.index
     labels = explanation.labels.names
+
+    def text(index: int) -> str:
+        return plain(labels[index])
+
+    held.hold("row", chosen.index, about=(state.photo.digest, labels))
     st.radio(
         "Classes, most probable first",
         [row.index for row in rows],
-        format_func=lambda index: plain(labels[index]),
+        rows.index(chosen),
+        format_func=text,
         captions=[_caption(row, explanation, best) for row in rows],
         key="row",
-        on_change=lambda: _choose(state.row),
+        on_change=lambda: _choose(held.chosen("row", range(len(labels)), text)),
         width="stretch",
     )
     return chosen
@@ -40,15 +46,18 @@ def search_class(labels: Labels) -> None:
     """A field that finds any class by name or synonym."""
     state = st.session_state
 
+    def text(index: int) -> str:
+        return ", ".join((labels.names[index], *labels.synonyms[index]))
+
     def found() -> None:
-        _choose(state.search)
-        state.search = None
+        _choose(held.chosen("search", range(len(labels)), text))
+        held.change("search", None, about=state.search)
 
     st.selectbox(
         f"Find any of the {len(labels):,} classes",
         range(len(labels)),
         index=None,
-        format_func=lambda index: ", ".join((labels.names[index], *labels.synonyms[index])),
+        format_func=text,
         placeholder="Type a word, such as cat",
         key="search",
         filter_mode="contains",

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cam.compare import Difference, difference_map, difference_of, shown_decimals, times_as_probable
 from cam.errors import LabelError
 from cam.localize import peak_place
-from cam.ui import link, picture
+from cam.ui import held, link, picture
 from cam.ui.compare_pictures import Map, map_of, show_maps
 from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_error
@@ -116,18 +116,26 @@ def _odds(total: float, first: str, second: str) -> str:
 def _choose_others(scene: Scene) -> list[int]:
     """Up to three classes besides the chosen one."""
     state = st.session_state
-    state.compare_picked = _others(scene)
-    names = scene.explanation.labels.names
+    others = _others(scene)
+    held.hold("compare_picked", others, about=(_subject(scene), scene.chosen.index))
+    offered, names = _all_but_chosen(scene), scene.explanation.labels.names
+
+    def choose() -> None:
+        picked = held.chosen("compare_picked", range(len(names)), names.__getitem__)
+        if picked is not None:
+            _keep(scene, picked)
+
     st.multiselect(
         f"Compare **{plain(scene.chosen.label)}** with",
-        _all_but_chosen(scene),
+        offered,
+        others,
         format_func=lambda index: names[index],
         max_selections=_MOST_OTHERS,
         key="compare_picked",
         filter_mode="contains",
         select_all=False,
         placeholder="Choose a class",
-        on_change=lambda: _keep(scene, state.compare_picked),
+        on_change=choose,
         help=f"Up to {_MOST_OTHERS} classes, the most probable first.",
     )
     _write_link(scene)
@@ -138,15 +146,22 @@ def _choose_rival(scene: Scene) -> int:
     """The class that the chosen one is set against: the first one that it is compared with."""
     state = st.session_state
     others = _others(scene) or _next_best(scene)
-    state.compare_rival = others[0]
-    names = scene.explanation.labels.names
+    held.hold("compare_rival", others[0], about=(_subject(scene), scene.chosen.index))
+    offered, names = _all_but_chosen(scene), scene.explanation.labels.names
+
+    def choose() -> None:
+        rival = held.chosen("compare_rival", range(len(names)), names.__getitem__)
+        if rival is not None:
+            _keep(scene, [rival, *(index for index in others[1:] if index != rival)])
+
     st.selectbox(
         f"Why **{plain(scene.chosen.label)}** rather than",
-        _all_but_chosen(scene),
+        offered,
+        offered.index(others[0]),
         format_func=lambda index: names[index],
         key="compare_rival",
         filter_mode="contains",
-        on_change=lambda: _keep(scene, [state.compare_rival, *(i for i in others[1:] if i != state.compare_rival)]),
+        on_change=choose,
     )
     _write_link(scene)
     return state.compare_rival

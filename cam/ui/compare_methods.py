@@ -1,6 +1,7 @@
 """Compare methods: the map of one class of one photo by several methods, side by side, at any layer."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,8 @@ _MOST = 4
 _FIRST = ("cam", "grad-cam", "grad-cam++", "eigen-cam", "layercam")
 # A method that needs more passes than this is only begun on request.
 _FEW = 50
+# Enough for the page to be sent before a network loads.
+_PAINT_SECONDS = 0.2
 _LAST_LAYER = "the last one"
 
 
@@ -46,26 +49,54 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
         methods, layers = st.columns([2, 1], vertical_alignment="bottom")
         with methods:
             chosen = _choose_methods(exact=model.exact)
-        with layers:
-            layer = _choose_layer(model.layers, model.offered_layers)
+    maps = st.container()
+    if chosen:
+        _explain()
+    if not model.complete:
+        layers, maps = layers.empty(), maps.empty()
+        layers.markdown(f"Loading {plain(scene.spec.title)} for gradients: a few seconds, once.")
+        with maps.container():
+            _show_waiting(scene, chosen)
+        # What loads keeps all else from being sent.
+        time.sleep(_PAINT_SECONDS)
+    with layers.container():
+        layer = _choose_layer(model.layers, model.offered_layers)
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
     first: Scored | None = None
     begun: list[Callable[[], None]] = []
-    for column, method in zip(st.columns(len(chosen), gap="medium"), chosen, strict=True):
-        with column:
-            made = _show_method(scene, method, layer, first, begun.append)
-        first = first or made
+    with maps.container():
+        for column, method in _columns(chosen):
+            with column:
+                made = _show_method(scene, method, layer, first, begun.append)
+            first = first or made
+    st.session_state.pop("methods_wanted", None)
+    # Last, so that all the rest is on the page while one map is being made.
+    for make in begun:
+        make()
+
+
+def _explain() -> None:
     st.markdown(
         "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
         "head. All others are estimates, each with its own idea of what matters. Where they agree, believe the place, "
         "not the edges. Eigen-CAM does not know the class at all: it shows what stands out."
     )
-    st.session_state.pop("methods_wanted", None)
-    # Last, so that all the rest is on the page while one map is being made.
-    for make in begun:
-        make()
+
+
+def _columns(chosen: list[Method]) -> Iterable[tuple[DeltaGenerator, Method]]:
+    """Each method with the column of its map."""
+    return zip(st.columns(len(chosen), gap="medium"), chosen, strict=True) if chosen else ()
+
+
+def _show_waiting(scene: Scene, chosen: list[Method]) -> None:
+    """The places of the maps while the network loads."""
+    for column, method in _columns(chosen):
+        with column:
+            picture.show_waiting(
+                scene.photo, scene.shown, title=method.title, text="Loading …", key=f"load_{method.name}"
+            )
 
 
 def _choose_methods(*, exact: bool) -> list[Method]:

@@ -8,7 +8,7 @@ import streamlit as st
 from cam import cached
 from cam.explanation import Prediction, Scored
 from cam.models.registry import ModelSpec
-from cam.ui import link, networks
+from cam.ui import held, link, networks
 from cam.ui.messages import plain, show_reported
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
@@ -60,8 +60,10 @@ def choose_scene(*, exact: bool = False) -> Scene:
     with st.container():
         show_reported()
     shown = cached.shown(photo)
-    slot = class_column.empty()
+    slot = class_column
     if not networks.is_ready(spec):
+        # Only then: a list that is emptied for a moment closes while it is being read.
+        slot = class_column.empty()
         slot.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
     spec, explanation = networks.explain(photo, spec, "whole", exact=exact)
     networks.remember(spec, explanation)
@@ -74,14 +76,15 @@ def choose_scene(*, exact: bool = False) -> Scene:
 
 def _choose_photo() -> cached.Photo:
     """The samples by title; a photo of one's own, chosen on the first page, stands above them."""
-    state = st.session_state
     samples = list_samples()
-    photo = state.photo
+    photo = st.session_state.photo
     names = list(samples) if photo.sample else [_OWN, *samples]
-    state.lesson_photo = photo.sample or _OWN
+    shown = photo.sample or _OWN
+    held.hold("lesson_photo", shown)
     st.selectbox(
         "Photo",
         names,
+        names.index(shown),
         format_func=lambda name: samples[name].title if name in samples else photo.title,
         key="lesson_photo",
         on_change=_take_sample,
@@ -98,16 +101,19 @@ def _take_sample() -> None:
 def _choose_class(explanation: Scored) -> Prediction:
     """All classes, the most probable first; typing finds one."""
     state = st.session_state
-    best = explanation.top(len(explanation.labels))
-    state.lesson_class = best[0].index if state.chosen is None else state.chosen
+    ranked = [row.index for row in explanation.top(len(explanation.labels))]
+    shown = ranked[0] if state.chosen is None else state.chosen
+    held.hold("lesson_class", shown, about=(state.photo.digest, explanation.labels.names))
     names = explanation.labels.names
 
     def choose() -> None:
-        state.chosen = state.lesson_class
+        if (index := held.chosen("lesson_class", ranked, names.__getitem__)) is not None:
+            state.chosen = index
 
     index = st.selectbox(
         "Class, most probable first",
-        [row.index for row in best],
+        ranked,
+        ranked.index(shown),
         format_func=lambda index: names[index],
         key="lesson_class",
         filter_mode="contains",

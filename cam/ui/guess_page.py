@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from cam import cached, guess
 from cam.guess import Rectangle
 from cam.localize import Box
 from cam.models.registry import find_spec
 from cam.pictures import percent
-from cam.ui import link, networks, picture
+from cam.ui import held, link, networks, picture
 from cam.ui.draw import draw_box, drawn_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case
@@ -31,7 +30,7 @@ def guess_page() -> None:
         st.markdown("# Guess first\nMark where you think the network looks. Then see.")
     case = _choose_case()
     with st.container(key="guess_question"):
-        scene = choose_scene() if case.name == OWN else _scene_of(case, st.empty())
+        scene = choose_scene() if case.name == OWN else _scene_of(case)
     subject = Subject(case.name, scene.photo.digest, scene.spec.name, case.fit, scene.chosen.index)
     made = guesses().get(subject)
     left, right = st.columns(2, gap="medium")
@@ -63,6 +62,8 @@ def _arrive() -> None:
 
 def _choose_case() -> Case:
     titles = {name: case.title for name, case in _CASES.items()}
+    if "case" in st.session_state:
+        held.hold("case", st.session_state.case)
     name = st.radio(
         "Cases",
         list(titles),
@@ -76,16 +77,18 @@ def _choose_case() -> Case:
     return _CASES[name]
 
 
-def _scene_of(case: Case, question: DeltaGenerator) -> Scene:
+def _scene_of(case: Case) -> Scene:
     """What a case shows; the photo, class and network of the other pages stay as they are."""
     for name in ("photo", "class", "network"):
         st.query_params.pop(name, None)
-    show_reported()
     photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
-    if not networks.is_ready(spec):
-        question.markdown(f"{case.question} Loading {plain(spec.title)}: a few seconds, once.")
+    # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
+    waits = "" if networks.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
+    question = st.markdown(f"{case.question}{waits}")
+    show_reported()
     spec, explanation = networks.explain(photo, spec, case.fit)
-    question.markdown(case.question)
+    if waits:
+        question.markdown(case.question)
     return Scene(photo, cached.shown(photo), spec, explanation, explanation.prediction(case.label))
 
 
@@ -160,7 +163,7 @@ def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle) -> None:
 
 
 def _go_on(case: Case) -> None:
-    st.session_state.case = CASES[CASES.index(case) + 1].name
+    held.change("case", CASES[CASES.index(case) + 1].name)
 
 
 def _numbers(made: Guess) -> None:

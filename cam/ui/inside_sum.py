@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from cam.parts import Parts, partial_map, partial_scores
+from cam.ui import held
 from cam.ui.colors import FOR, NEUTRAL
 from cam.ui.frame import Scene
 from cam.ui.picture import map_size, show_signed
@@ -58,11 +59,12 @@ def add_up(scene: Scene, parts: Parts) -> None:
 def _choose_count(maps: int) -> int:
     """How many feature maps are added up, 0 to all."""
     state = st.session_state
-    state.setdefault(_COUNT, _START)
-    state[_COUNT] = min(state[_COUNT], maps)
+    if _COUNT not in state:
+        held.change(_COUNT, _START)
+    held.hold(_COUNT, min(state[_COUNT], maps))
 
     def step(by: int) -> None:
-        state[_COUNT] = min(max(state[_COUNT] + by, 0), maps)
+        held.change(_COUNT, min(max(state[_COUNT] + by, 0), maps))
 
     slider, buttons = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
     with slider:

@@ -39,6 +39,8 @@ def choose_network() -> ModelSpec:
     name = st.selectbox(
         "Network",
         list(specs),
+        # Streamlit forgets, on another page, what was set by a page that ran only once; this is not forgotten.
+        list(specs).index(st.session_state.network),
         format_func=titles.get,
         key="network",
         help=f"On this machine:\n\n{here}\n\n{_OTHERS[read_settings().downloads]}",

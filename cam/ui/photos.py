@@ -5,6 +5,7 @@ import streamlit as st
 from cam import cached
 from cam.errors import ImageError
 from cam.image_limits import FORMATS_TEXT, max_bytes
+from cam.ui import held
 from cam.ui.messages import report, show_reported
 from cam.ui.samples import list_samples, thumbnail
 
@@ -96,12 +97,13 @@ def _gallery() -> None:
     # A new one for each photo of one's own: a click right after an upload still carries the sample that was chosen
     # before, which this page has deselected; in a widget of the same key that would look like choosing it again.
     key = f"sample_{st.session_state.upload_turn}"
-    st.session_state[key] = st.session_state.photo.sample
+    sample = st.session_state.photo.sample
+    held.hold(key, sample)
     st.radio(
         "Sample photos",
         list(samples),
         format_func=lambda name: samples[name].title,
-        index=None,
+        index=None if sample is None else list(samples).index(sample),
         key=key,
         horizontal=True,
         width="stretch",

@@ -4,6 +4,8 @@ from concurrent.futures import Future
 
 import pytest
 from app_page import LITE0, LITE2, class_of, engine, gallery, open_page, picture, works
+from compare_parts import open_compare, titles
+from streamlit.delta_generator import DeltaGenerator
 
 from cam import loading
 from cam.models.registry import find_spec
@@ -95,3 +97,26 @@ def test_the_photo_is_shown_while_the_network_loads(monkeypatch, still_loading):
     at = open_page()
     assert order == ["show_photo", "show_waiting", "show_heat"]
     assert picture(at, "photo")["uri"]
+
+
+def test_methods_say_that_they_wait_for_the_network_with_gradients(monkeypatch, waits):
+    """A converted network is without the Keras network, which knows the layers, until that is asked for them."""
+    model = loading.request_model(LITE2).result()
+    layers, lines, asked, write = model.layers, [], [], DeltaGenerator.markdown
+
+    def load(_) -> tuple[str, ...]:
+        asked.append(([line for line in lines if "Loading" in line], [wait["title"] for wait in waits]))
+        return layers
+
+    monkeypatch.setattr(
+        DeltaGenerator, "markdown", lambda self, body, **k: (lines.append(body), write(self, body, **k))
+    )
+    monkeypatch.setattr(type(model), "complete", property(lambda _: bool(asked)))
+    monkeypatch.setattr(type(model), "layers", property(load))
+    at = open_compare(compare="Methods")
+    line = f"Loading {find_spec(LITE2).title} for gradients: a few seconds, once."
+    assert asked == [([line], ["CAM", "Grad-CAM", "Grad-CAM++", "Eigen-CAM"])]
+    assert titles(at) == asked[0][1] and not at.exception
+    assert not [text.value for text in at.markdown if "Loading" in text.value]
+    at.run()
+    assert len(waits) == len(titles(at))

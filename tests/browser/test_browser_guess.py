@@ -1,6 +1,7 @@
 """A box drawn with the mouse, the finger or the keyboard, and the map after it."""
 
 import pytest
+from late_answers import LateAnswers
 from page_parts import expect, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
@@ -18,6 +19,10 @@ SHARES = """box => {
 @pytest.fixture
 def guess(page):
     """The page "Guess first" with its first case, come to from the first page."""
+    return open_guess(page)
+
+
+def open_guess(page):
     page.get_by_role("link", name="Guess first").click()
     page.locator(".st-key-case").get_by_text("Two animals").click()
     expect(page.locator(".st-key-guess_question")).to_contain_text("One photo, two animals")
@@ -133,3 +138,18 @@ def test_a_finger_draws_and_the_page_does_not_scroll_under_it(guess):
     assert shares(guess) == pytest.approx([0.2, 0.3, 0.5, 0.8], abs=0.02)
     assert guess.locator(FRAME).bounding_box() == area
     expect(guess.get_by_role("button", name="Reveal")).to_be_enabled()
+
+
+def test_the_photo_stays_where_it_is_while_the_answer_to_a_box_arrives(new_page):
+    """Whoever draws again at once draws where the photo is seen."""
+    page = new_page()
+    answers = LateAnswers(page)
+    page.goto("/")
+    wait_for_heat(page)
+    open_guess(page)
+    before = page.locator(FRAME).bounding_box()
+    answers.after(lambda: drag(page, (0.1, 0.2), (0.5, 0.7)))
+    places = [page.locator(FRAME).bounding_box() for _ in answers.come_one_by_one()]
+    assert len(places) > 10 and all(place == before for place in places)
+    answers.all_come()
+    expect(page.get_by_role("button", name="Reveal")).to_be_enabled()

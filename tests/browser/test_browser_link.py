@@ -14,6 +14,7 @@ from page_parts import (
     set_opacity,
     steps,
     wait_for_heat,
+    wait_until_idle,
 )
 
 pytestmark = pytest.mark.browser
@@ -56,3 +57,15 @@ def test_what_a_link_names_wrongly_is_said_and_the_rest_is_shown(new_page, link)
     page.goto(link)
     wait_for_heat(page, "tabby")
     expect(page.get_by_role("alert")).to_contain_text("unicorn")
+
+
+def test_the_network_of_a_link_goes_along_to_the_next_page(new_page):
+    page = new_page()
+    page.goto("/?network=efficientnet-lite0")
+    wait_for_heat(page)
+    page.get_by_role("link", name="Compare").click()
+    page.locator(".st-key-one_scale").get_by_text("One scale for all maps").click()
+    page.wait_for_url("**/compare?*one_scale=false*")
+    wait_until_idle(page)
+    expect(page.locator(".st-key-network input")).to_have_value("EfficientNet-Lite0")
+    assert "network=efficientnet-lite0" in page.url
