@@ -9,6 +9,8 @@ from cam.ui.guess_cases import CASES
 pytestmark = pytest.mark.browser
 # What shows that nothing was changed by an answer that has come: it is there long before.
 _MOMENT = 500
+# What a view of Compare has and the others have not.
+_FIELDS = {"Methods": "methods", "Difference": "compare_rival"}
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def open_late(new_page):
         wait_until_idle(page)
         if view is not None:
             page.get_by_role("radio", name=view).click()
-            page.wait_for_url(f"**compare={view}*")
+            # The address is another one before the view is there.
+            expect(page.locator(f".st-key-{_FIELDS[view]} input")).to_be_visible()
             wait_until_idle(page)
         return page, answers
 
