@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from cam.asked import asked
 from cam.garbage import import_kept, no_collecting
-from cam.models import fast
 from cam.models.registry import ModelSpec, default_model, find_spec
 
 if TYPE_CHECKING:
@@ -145,6 +144,9 @@ def preload(import_page: Callable[[], None]) -> None:
 
     def load() -> None:
         import_page()
+        # It reads the settings, which are known to be right only now.
+        from cam.models import fast
+
         if not fast.is_installed():
             time.sleep(_PRELOAD_SECONDS)
         request_model(default_model().name)
