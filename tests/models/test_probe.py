@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
 
 from cam.errors import ModelError
+from cam.images import resized
 from cam.methods import METHODS
 from cam.methods.gradient import finer_cam
 from cam.models.network import Network
@@ -217,7 +217,7 @@ def test_photos_of_many_shapes_share_one_trace(network, convolutions):
 
 
 def probe_of(model, image, size):
-    pixels = model._preprocess(np.asarray(image.resize(size, Image.Resampling.BICUBIC)))
+    pixels = model._preprocess(resized(image, size))
     return model._network.probe(pixels, None)
 
 
