@@ -177,7 +177,7 @@ def import_table() -> str:
 
 def heading(rounds: int) -> str:
     names = "tensorflow tensorflow-cpu keras openvino ai-edge-litert torch torchcam numpy pillow".split()
-    known = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
+    known = {dist.metadata["Name"].lower().replace("_", "-"): dist.version for dist in metadata.distributions()}
     versions = [f"{name} {known[name]}" for name in names if name in known]
     models = {line.partition(":")[2].strip() for line in CPU.read_text().splitlines() if line.startswith("model name")}
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
