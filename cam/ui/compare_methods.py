@@ -59,8 +59,10 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
             _show_waiting(scene, chosen)
         # What loads keeps all else from being sent.
         time.sleep(_PAINT_SECONDS)
+    # Asked for before their place is emptied, because the network loads for it.
+    names, offered = model.layers, model.offered_layers
     with layers.container():
-        layer = _choose_layer(model.layers, model.offered_layers)
+        layer = _choose_layer(names, offered)
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
