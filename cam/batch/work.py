@@ -1,7 +1,7 @@
 """The work itself: parts of a list of photos in, tables out. Reading, the network and the rest overlap.
 
-Some threads read the photos of the next part. Some run the network on those of this one, the ones that it sees at one
-size together. Some enlarge the heat, find its boxes and save the pictures.
+Some threads read the photos of the next part. Some run the network on those of this one, those of one size together
+where that is faster. Some enlarge the heat, find its boxes and save the pictures.
 
 The batches depend on nothing but the photos of a part, so a run that is gone on with, or that several machines share,
 gives the same numbers.
