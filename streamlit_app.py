@@ -7,7 +7,7 @@ import streamlit as st
 
 def main() -> None:
     """One run of the app, for one session."""
-    from cam.ui.access import may_enter
+    from cam.ui.access.guards import may_enter
 
     if not may_enter():
         return
@@ -38,7 +38,7 @@ async def lifespan(app: st.App):
 if __name__ == "__main__":
     main()
 else:
-    from cam.ui.access import guards
+    from cam.ui.access.guards import guards
     from cam.ui.server import operator_routes
 
     app = st.App(__file__, lifespan=lifespan, middleware=guards(), routes=operator_routes())

@@ -16,7 +16,7 @@ from functools import partial
 # A wait shorter than this many seconds is not worth a word.
 PATIENCE = 0.5
 # Who stops waiting to begin anew finds the place kept for so many seconds.
-KEPT_SECONDS = 5.0
+PLACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def telling(tell: Callable[[int], None], owner: object = None) -> Iterator[None]
         tell: called with the place by the thread that waits, in the context that there is here: a cache of Streamlit
             does not keep what it shows. What it raises ends the wait.
         owner: who waits. When `tell` ends its wait, its place is kept for the next one: others go past meanwhile, and
-            who comes back within `KEPT_SECONDS` stands there again. None gives the place up.
+            who comes back within `PLACE_SECONDS` stands there again. None gives the place up.
     """
     token = _teller.set(_Teller(copy_context(), tell, owner))
     try:
@@ -102,7 +102,7 @@ class Turns:
 
     def _stand(self, owner: object) -> _Place:
         """The place that was kept for the owner, or one at the end; those that were kept long enough go."""
-        long_ago = time.monotonic() - KEPT_SECONDS
+        long_ago = time.monotonic() - PLACE_SECONDS
         for place in [place for place in self._line if place.left is not None]:
             if place.left < long_ago:
                 self._line.remove(place)

@@ -234,7 +234,7 @@ def test_who_does_not_come_back_holds_up_nobody(left):
 
 def test_who_comes_back_late_stands_at_the_end(left, monkeypatch):
     turns, served, again, others = left
-    monkeypatch.setattr(module, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(module, "PLACE_SECONDS", 0.0)
     mine = again()
     while turns.waiting < 3:
         pass

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -107,10 +108,7 @@ def batch(
     weights = network_digest(model)
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     load = partial(loaded_network, model, many=True)
-    who = {"load": load}
-    if engine == "ray":
-        work = partial(cluster_parts, load=load, weights=weights)
-        who = {"load": partial(connected, address, actors), "work": work}
+    who = _by_ray(load, weights, address, actors) if engine == "ray" else {"load": load}
     try:
         with progress("photos") as report:
             summary = run(plan, folder=Path(output), **who, resume=resume, report=report)
@@ -120,6 +118,11 @@ def batch(
     click.echo(json.dumps(_facts(summary), indent=2) if as_json else _line(summary))
     if summary.failed:
         raise click.exceptions.Exit(1)
+
+
+def _by_ray(load: Callable, weights: str, address: str | None, actors: int | None) -> dict[str, Callable]:
+    """What `run` is given so that Ray does the work: what connects to it, and what hands out the parts."""
+    return {"load": partial(connected, address, actors), "work": partial(cluster_parts, load=load, weights=weights)}
 
 
 def _photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from cam.settings import read_settings
-from cam.ui.access import with_code
+from cam.ui.access.guards import with_code
 from cam.ui.base_path import base_path
 
 _STYLE = Path(__file__).with_name("share.css")

@@ -10,10 +10,11 @@ from asgi_parts import Answer, ask, asked, behind
 from event_loop import run_apart
 from itsdangerous import TimestampSigner
 
-from cam.ui import access_gate, access_pass
-from cam.ui.access_gate import Gate
-from cam.ui.access_limit import VISITOR, Limiter
-from cam.ui.access_pass import ENTRY
+from cam.ui.access import gate as gate_module
+from cam.ui.access import signed_cookies
+from cam.ui.access.gate import Gate
+from cam.ui.access.limit import VISITOR, Limiter
+from cam.ui.access.signed_cookies import ENTRY
 
 CODE = "blue rhinoceros ñ"
 FORM = b"code=blue+rhinoceros+%C3%B1"
@@ -185,7 +186,7 @@ def test_no_more_is_read_than_a_code_takes(gate):
 
 
 def test_who_sends_nothing_is_not_waited_for(gate, monkeypatch):
-    monkeypatch.setattr(access_gate, "_PATIENCE", 0.01)
+    monkeypatch.setattr(gate_module, "_PATIENCE", 0.01)
 
     async def work():
         async def receive():
@@ -220,8 +221,8 @@ def test_wrong_codes_make_a_visitor_wait_and_say_for_how_long(gate, clock):
 
 def test_a_visitor_s_cookie_that_was_made_up_counts_as_none(gate):
     for n in range(VISITOR.tries):
-        ask(gate, method="POST", body=b"code=wrong", cookies={access_pass.VISITOR: f"made.up.{n}"})
-    assert ask(gate, method="POST", body=FORM, cookies={access_pass.VISITOR: "made.up.again"}).status == 429
+        ask(gate, method="POST", body=b"code=wrong", cookies={signed_cookies.VISITOR: f"made.up.{n}"})
+    assert ask(gate, method="POST", body=FORM, cookies={signed_cookies.VISITOR: "made.up.again"}).status == 429
     assert ask(gate, method="POST", body=FORM).status == 429
 
 
@@ -238,15 +239,15 @@ def test_a_cookie_holds_for_a_day_of_school_with_one_code_on_one_server(gate, mo
     cookies = entry(gate)
     assert passed(ask(gate, cookies=cookies))
     if change == "kind":
-        cookies = {ENTRY: cookies[access_pass.VISITOR]}
+        cookies = {ENTRY: cookies[signed_cookies.VISITOR]}
     elif change == "letter":
         cookies = {ENTRY: re.sub("^.", lambda found: chr(ord(found[0]) ^ 1), cookies[ENTRY])}
     elif change == "other code":
         gate = Gate(behind, code="another code")
     elif change == "other secret":
-        monkeypatch.setattr(access_pass.config, "get_option", lambda name: "another secret")
+        monkeypatch.setattr(signed_cookies.config, "get_option", lambda name: "another secret")
     elif change == "expired":
-        now = time.time() + access_pass.HOURS * 3600 + 2
+        now = time.time() + signed_cookies.HOURS * 3600 + 2
         monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int(now))
     else:
         cookies = {ENTRY: ""}
@@ -255,6 +256,6 @@ def test_a_cookie_holds_for_a_day_of_school_with_one_code_on_one_server(gate, mo
 
 def test_codes_are_compared_in_constant_time(monkeypatch):
     compared = []
-    monkeypatch.setattr(access_pass.hmac, "compare_digest", lambda *pair: compared.append(pair) or False)
-    assert not access_pass.is_code("x", CODE) and not access_pass.is_code(CODE * 100, CODE)
+    monkeypatch.setattr(signed_cookies.hmac, "compare_digest", lambda *pair: compared.append(pair) or False)
+    assert not signed_cookies.is_code("x", CODE) and not signed_cookies.is_code(CODE * 100, CODE)
     assert {len(part) for pair in compared for part in pair} == {32} and len(compared) == 2

@@ -8,10 +8,11 @@ from asgi_parts import ask, asked, behind
 from event_loop import run_apart
 from starlette.formparsers import MultiPartParser
 
-from cam.ui import access, access_uploads
-from cam.ui.access import guards, with_code
-from cam.ui.access_origin import SameOrigin
-from cam.ui.access_uploads import SESSION_TURNS, TURNS, Uploads
+from cam.ui.access import guards as guards_module
+from cam.ui.access import uploads
+from cam.ui.access.guards import guards, with_code
+from cam.ui.access.origin import SameOrigin
+from cam.ui.access.uploads import SESSION_TURNS, TURNS, Uploads
 
 PHOTO = "/_stcore/upload_file/{}/file"
 
@@ -114,8 +115,8 @@ class Runtime:
 
 @pytest.fixture
 def sessions(monkeypatch) -> Runtime:
-    monkeypatch.setattr(access_uploads.runtime, "exists", lambda: True)
-    monkeypatch.setattr(access_uploads.runtime, "get_instance", lambda: found, raising=True)
+    monkeypatch.setattr(uploads.runtime, "exists", lambda: True)
+    monkeypatch.setattr(uploads.runtime, "get_instance", lambda: found, raising=True)
     found = Runtime()
     return found
 
@@ -154,7 +155,7 @@ def test_uploads_take_turns_and_all_have_theirs(sessions, names, most):
 
 
 def test_an_upload_that_does_not_come_to_its_end_gives_up_its_turn(sessions, monkeypatch):
-    monkeypatch.setattr(access_uploads, "PATIENCE", 0.01)
+    monkeypatch.setattr(uploads, "PATIENCE", 0.01)
     assert ask(Uploads(Held(), most_bytes=100), PHOTO.format("open"), method="PUT").status == 408
 
 
@@ -177,4 +178,4 @@ def test_what_belongs_to_no_session_changes_nothing(sessions, path):
 def test_whatever_streamlit_accepts_stays_in_memory(environment, photo):
     environment("CAM_PHOTO_MB", photo)
     guards()
-    assert MultiPartParser.spool_max_size == (access.st.get_option("server.maxUploadSize") + 1) * 2**20
+    assert MultiPartParser.spool_max_size == (guards_module.st.get_option("server.maxUploadSize") + 1) * 2**20

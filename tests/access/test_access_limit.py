@@ -2,7 +2,7 @@
 
 import pytest
 
-from cam.ui.access_limit import ADDRESS, ALL, VISITOR, Counter, Limiter, Rate
+from cam.ui.access.limit import ADDRESS, ALL, VISITOR, Counter, Limiter, Rate
 
 SCHOOL = "203.0.113.7"
 

@@ -3,7 +3,7 @@
 from asgi_parts import ask, behind
 
 from cam.asked import listen
-from cam.ui.access_gate import Gate
+from cam.ui.access.gate import Gate
 
 
 def test_tries_are_told_by_how_they_ended_and_by_nothing_else():

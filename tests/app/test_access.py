@@ -5,7 +5,7 @@ import streamlit as st
 from app_page import everything_sent, open_page, works
 from streamlit.runtime.context import ContextProxy
 
-from cam.ui import access_pass
+from cam.ui.access import signed_cookies
 
 CODE = "blue rhinoceros"
 
@@ -31,13 +31,13 @@ def test_without_the_code_nothing_is_drawn_whatever_the_link(cookies, monkeypatc
     sentence = "This page needs the access code. Load it again, and it asks for it."
     assert closed(open_page(), sentence)
     assert closed(open_page(photo="crab", code=CODE, classcam_entry=CODE), sentence)
-    cookies[access_pass.ENTRY] = access_pass.issue(access_pass.VISITOR, CODE)
+    cookies[signed_cookies.ENTRY] = signed_cookies.issue(signed_cookies.VISITOR, CODE)
     assert closed(open_page(), sentence)
 
 
 def test_with_it_the_page_is_there(cookies, monkeypatch):
     monkeypatch.setenv("CAM_ACCESS_CODE", CODE)
-    cookies[access_pass.ENTRY] = access_pass.issue(access_pass.ENTRY, CODE)
+    cookies[signed_cookies.ENTRY] = signed_cookies.issue(signed_cookies.ENTRY, CODE)
     at = open_page()
     assert works(at) and CODE not in everything_sent(at)
 

@@ -8,9 +8,9 @@ from string import Template
 
 from starlette.responses import HTMLResponse
 
-_TEMPLATE = Template(Path(__file__).with_name("access.html").read_text("utf-8"))
-_STYLE = Path(__file__).with_name("access.css").read_text("utf-8")
-_SCRIPT = Path(__file__).with_name("access.js").read_text("utf-8")
+_TEMPLATE = Template(Path(__file__).with_name("form.html").read_text("utf-8"))
+_STYLE = Path(__file__).with_name("form.css").read_text("utf-8")
+_SCRIPT = Path(__file__).with_name("form.js").read_text("utf-8")
 
 
 def _allowed(text: str) -> str:

@@ -13,11 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cam.errors import SettingsError
 from cam.settings import Settings, read_settings
-from cam.ui import access_pass
-from cam.ui.access_form import problem_page
-from cam.ui.access_gate import ENTER, Gate
-from cam.ui.access_origin import SameOrigin
-from cam.ui.access_uploads import Uploads, keep_in_memory
+from cam.ui.access import signed_cookies
+from cam.ui.access.form import problem_page
+from cam.ui.access.gate import ENTER, Gate
+from cam.ui.access.origin import SameOrigin
+from cam.ui.access.uploads import Uploads, keep_in_memory
 from cam.ui.base_path import base_path
 
 # A server on this machine is asked by its own names for whether it is up.
@@ -49,7 +49,7 @@ def may_enter() -> bool:
     except SettingsError as error:
         st.error(str(error))
         return False
-    if code is None or access_pass.read(access_pass.ENTRY, code, st.context.cookies.get(access_pass.ENTRY)):
+    if code is None or signed_cookies.read(signed_cookies.ENTRY, code, st.context.cookies.get(signed_cookies.ENTRY)):
         return True
     st.error("This page needs the access code. Load it again, and it asks for it.")
     return False

@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cam.asked import asked
-from cam.ui import access_pass
-from cam.ui.access_form import form_page
-from cam.ui.access_limit import Limiter
+from cam.ui.access import signed_cookies
+from cam.ui.access.form import form_page
+from cam.ui.access.limit import Limiter
 
 # Where links with the code lead: the last part of the path.
 ENTER = "enter"
@@ -55,7 +55,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        entered = access_pass.read(access_pass.ENTRY, self._code, connection.cookies.get(access_pass.ENTRY))
+        entered = signed_cookies.read(signed_cookies.ENTRY, self._code, connection.cookies.get(signed_cookies.ENTRY))
         if entered and _is_link(scope):
             await RedirectResponse(_here(scope), 303)(scope, receive, send)
         elif entered:
@@ -77,9 +77,9 @@ class Gate:
             response = await self._try(request)
         else:
             response = PlainTextResponse("The access code is missing.", 401)
-        visitor = request.cookies.get(access_pass.VISITOR)
-        if not access_pass.read(access_pass.VISITOR, self._code, visitor):
-            _set_cookie(response, request, access_pass.VISITOR, self._code)
+        visitor = request.cookies.get(signed_cookies.VISITOR)
+        if not signed_cookies.read(signed_cookies.VISITOR, self._code, visitor):
+            _set_cookie(response, request, signed_cookies.VISITOR, self._code)
         return response
 
     async def _try(self, request: Request) -> Response:
@@ -92,18 +92,18 @@ class Gate:
         given = await _given(request)
         if given is None:
             return PlainTextResponse("The access code is missing.", 401)
-        visitor = access_pass.read(access_pass.VISITOR, self._code, request.cookies.get(access_pass.VISITOR))
+        visitor = signed_cookies.read(signed_cookies.VISITOR, self._code, request.cookies.get(signed_cookies.VISITOR))
         address = request.client.host if request.client else ""
         # Nothing waits between here and the end, so no two tries are counted as one.
         if seconds := self._limiter.wait(visitor, address):
             response = form_page(429, f"Too many wrong codes. Wait {_in_words(seconds)}, then try again.")
             response.headers["Retry-After"] = str(seconds)
             return response
-        if not access_pass.is_code(given, self._code):
+        if not signed_cookies.is_code(given, self._code):
             self._limiter.failed(visitor, address)
             return form_page(401, _WRONG)
         response = RedirectResponse(_here(request.scope), 303, {"Cache-Control": "no-store"})
-        _set_cookie(response, request, access_pass.ENTRY, self._code)
+        _set_cookie(response, request, signed_cookies.ENTRY, self._code)
         return response
 
 
@@ -142,7 +142,7 @@ def _here(scope: Scope) -> str:
 
 def _set_cookie(response: Response, request: Request, kind: str, code: str) -> None:
     secure = request.url.scheme == "https"
-    response.set_cookie(kind, access_pass.issue(kind, code), httponly=True, samesite="lax", secure=secure)
+    response.set_cookie(kind, signed_cookies.issue(kind, code), httponly=True, samesite="lax", secure=secure)
 
 
 def _in_words(seconds: int) -> str:
