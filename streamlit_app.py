@@ -38,7 +38,6 @@ async def lifespan(app: st.App):
 if __name__ == "__main__":
     main()
 else:
-    from cam.ui.access.guards import guards
-    from cam.ui.server import operator_routes
+    from cam.ui.server import middleware, operator_routes
 
-    app = st.App(__file__, lifespan=lifespan, middleware=guards(), routes=operator_routes())
+    app = st.App(__file__, lifespan=lifespan, middleware=middleware(), routes=operator_routes())

@@ -23,11 +23,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from benchmarks.growth_photos import photo_file
+
 ROOT = Path(__file__).parent.parent
 CHANGES = 30
 EMPTY = "import streamlit as st\nst.title('Empty')\n"
 RUNTIMES = {"TensorFlow and Keras": "import tensorflow, keras", "OpenVINO": "import openvino"}
 HEAT = ".st-key-picture_heat img.heat"
+# What a visitor brings, in megapixels.
+UPLOADS = (12, 40)
 # Resolves when another heat is drawn after a click, measured inside the page, without Playwright's own time.
 CHANGE = """async (row) => {
   const root = [...document.querySelectorAll(".st-key-picture_heat *")].find((node) => node.shadowRoot).shadowRoot;
@@ -36,6 +40,18 @@ CHANGE = """async (row) => {
   document.querySelectorAll(".st-key-row [data-testid=stRadioOption] input")[row].click();
   while (root.querySelector("img.heat") === before) await new Promise(requestAnimationFrame);
   return performance.now() - start;
+}"""
+# Remembers the heat that is there, and the moment at which a file is chosen.
+WATCH = """() => {
+  const root = () => [...document.querySelectorAll(".st-key-picture_heat *")].find((node) => node.shadowRoot);
+  window.heat = () => root()?.shadowRoot.querySelector("img.heat")?.src;
+  window.before = window.heat();
+  document.addEventListener("change", () => { window.chosen = performance.now(); }, { capture: true, once: true });
+}"""
+# Milliseconds from that moment to another heat.
+CHOSEN = """async () => {
+  while (!window.heat() || window.heat() === window.before) await new Promise(requestAnimationFrame);
+  return performance.now() - window.chosen;
 }"""
 
 
@@ -122,7 +138,7 @@ def launches(browser: Browser, rounds: int) -> None:
 
 
 def visits(browser: Browser, rounds: int) -> None:
-    """A further visitor, and the class changes of one: milliseconds inside the page, bytes and runs."""
+    """A further visitor, and the class changes and photos of one: milliseconds inside the page, bytes and runs."""
     with launched("streamlit_app.py") as url:
         first_paint(browser, url, heat=True)
         later = [first_paint(browser, url, heat=True) for _ in range(rounds)]
@@ -143,12 +159,27 @@ def visits(browser: Browser, rounds: int) -> None:
             runs = sum(ForwardMsg.FromString(data).WhichOneof("type") == "script_finished" for data in received)
             assert runs == 1, f"{runs} runs of the script for one click"
             received.clear()
+        uploads = {size: upload(page, size, rounds) for size in UPLOADS}
     print("| a visitor of a server that runs | |\n|---|---:|")
     print(f"| title | {title:.2f} s |\n| heat | {heat:.2f} s |\n| sent on arrival | {arrival / 1000:.0f} kB |")
     print(f"| click on a class to its picture, median | {statistics.median(times):.0f} ms |")
     print(f"| the same, 95 of 100 | {sorted(times)[round(0.95 * CHANGES) - 1]:.0f} ms |")
     print(f"| sent for a class that was not seen yet | {max(sizes[:5]) / 1000:.0f} kB |")
     print(f"| sent for one that was | {statistics.median(sizes[5:]) / 1000:.0f} kB |")
+    for size, milliseconds in uploads.items():
+        print(f"| a JPEG of {size} megapixels chosen to its heat, median | {milliseconds:.0f} ms |")
+
+
+def upload(page: Page, size: int, rounds: int) -> float:
+    """Milliseconds inside the page from the moment that a photo is chosen to its heat; each time another photo."""
+    times = []
+    for number in range(rounds):
+        page.evaluate(WATCH)
+        photo = {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": photo_file(size, number=number)}
+        page.set_input_files("input[type=file]", photo)
+        times.append(page.evaluate(CHOSEN))
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    return statistics.median(times)
 
 
 def main() -> None:

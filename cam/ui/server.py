@@ -1,5 +1,6 @@
-"""What the server has besides the pages: the log, and for whoever runs it a health page and counters."""
+"""What stands before the pages and beside them: the log, and for whoever runs the server a health page and counters."""
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -8,18 +9,27 @@ from cam.allocator import give_back_what_is_free
 from cam.errors import SettingsError
 from cam.log import start_log
 from cam.settings import Settings, read_settings
+from cam.ui.access.guards import guards
+from cam.ui.assets import Assets
 from cam.ui.base_path import base_path
 from cam.ui.closed import forget_closed_sessions
+from cam.ui.sockets import send_at_once
 
 
 def start_server() -> bool:
-    """Have what is free or closed given back, and what is asked logged; False where the settings are wrong."""
+    """Have answers sent at once, what is free or closed given back, and what is asked logged; False: wrong settings."""
+    send_at_once()
     give_back_what_is_free()
     forget_closed_sessions()
     settings = _settings()
     if settings:
         start_log(settings.log)
     return settings is not None
+
+
+def middleware() -> list[Middleware]:
+    """What each request passes before it comes to Streamlit, the outermost first."""
+    return [*guards(), Middleware(Assets, base=base_path())]
 
 
 def operator_routes() -> list[Route]:

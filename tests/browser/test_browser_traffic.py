@@ -60,3 +60,13 @@ def test_a_class_that_was_seen_before_sends_no_picture_at_all(traffic):
     choose_class(page, "German shepherd")
     assert (len(seen.sent), seen.runs()) == (1, 1)
     assert seen.bytes() < 20_000
+
+
+def test_a_new_visitor_is_sent_the_page_compressed(new_page):
+    page = new_page()
+    page.goto("/")
+    wait_for_heat(page)
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((file) => [file.name, file.encodedBodySize])")
+    scripts = sum(size for name, size in sizes if name.endswith((".js", ".css")))
+    # As Streamlit sends them 2.7 MB.
+    assert 0 < scripts < 900_000

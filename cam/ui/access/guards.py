@@ -1,6 +1,6 @@
 """Who gets in: what stands before the pages on the server, and the access code.
 
-`guards` is given to `st.App`, `may_enter` is asked by the page, and closes it wherever the guards are not there.
+`guards` stand before `st.App`, `may_enter` is asked by the page, and closes it wherever the guards are not there.
 """
 
 import sys
@@ -25,7 +25,7 @@ _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def guards() -> list[Middleware]:
-    """What each request passes before it comes to Streamlit, the outermost first."""
+    """What lets requests in, the outermost first."""
     try:
         settings = read_settings()
     except SettingsError as error:

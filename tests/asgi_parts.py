@@ -13,8 +13,12 @@ class Answer:
     """What came back; a websocket that was refused has status 403."""
 
     status: int
-    headers: tuple[tuple[str, str], ...]
-    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)
@@ -51,22 +55,8 @@ async def asked(
     **headers: str,
 ) -> Answer:
     """One request; headers are named with _ for -."""
-    path, _, query = path.partition("?")
-    sent = {"host": "cam.school.org", "accept": "text/html", **headers}
-    if cookies:
-        sent["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    scope = {
-        "type": type,
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()],
-        "client": (client, 50000),
-        "server": ("cam.school.org", 80),
-        "scheme": scheme,
-        "extensions": {"websocket.http.response": {}},
-    }
+    scope = _scope(path, {"host": "cam.school.org", "accept": "text/html", **headers}, cookies)
+    scope |= {"type": type, "method": method, "client": (client, 50000), "scheme": scheme}
     chunks = [body] if isinstance(body, bytes) else list(body)
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
@@ -80,11 +70,29 @@ async def asked(
         got.append(message)
 
     await app(scope, receive, send)
+    return _answer(got)
+
+
+def _scope(path: str, headers: dict[str, str], cookies: dict[str, str] | None) -> dict:
+    path, _, query = path.partition("?")
+    if cookies:
+        headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return {
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        "server": ("cam.school.org", 80),
+        "extensions": {"websocket.http.response": {}},
+    }
+
+
+def _answer(got: list[dict]) -> Answer:
     first = got[0]
     if first["type"] in ("websocket.accept", "websocket.close"):
-        return Answer(101 if first["type"] == "websocket.accept" else 403, (), "")
+        return Answer(101 if first["type"] == "websocket.accept" else 403)
     headers = tuple((name.decode().lower(), value.decode()) for name, value in first.get("headers", ()))
-    return Answer(first["status"], headers, b"".join(message.get("body", b"") for message in got[1:]).decode())
+    return Answer(first["status"], headers, b"".join(message.get("body", b"") for message in got[1:]))
 
 
 def ask(app, path: str = "/", **about) -> Answer:
