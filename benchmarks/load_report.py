@@ -3,14 +3,12 @@
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.load_student import CLICKS, EVERY, PAGES, THINK, Notes
-
-_PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "pillow")
+from cam.ui.health import versions
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def _heading(sessions: int, minutes: float) -> str:
         f"{THINK[0]:.0f} to {THINK[1]:.0f} s before each step. Checked of each answer: no error, only pictures of the "
         "session's own photo (by digest and by its pixels), and the class that was asked for last.\n\n"
         f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores shared with the driver; Python "
-        f"{platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES) + "."
+        f"{platform.python_version()}, " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."
     )
 
 

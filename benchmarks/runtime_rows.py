@@ -15,6 +15,7 @@ import cam
 from cam.engine import Model
 from cam.models import fast
 from cam.models.network import Network
+from cam.models.openvino_import import import_openvino
 from cam.models.registry import find_spec
 
 PHOTO = Path(__file__).parent.parent / "sample_images" / "dog_and_cat.jpg"
@@ -96,7 +97,7 @@ def openvino(network: Network, pixels: np.ndarray):
 
 
 def openvino_fixed(network: Network, pixels: np.ndarray):
-    runtime = fast.import_openvino()
+    runtime = import_openvino()
     model = runtime.convert_model(network.features.get_concrete_function())
     model.reshape(list(pixels.shape))
     request = runtime.Core().compile_model(model, "CPU", fast.OPTIONS).create_infer_request()

@@ -1,4 +1,4 @@
-"""The one thread that loads networks, and the downloads of weights; shared by all sessions of a server.
+"""The thread that loads one network after the other, and the downloads of weights; shared by all sessions of a server.
 
 A network of one's own may be used with labels, preprocessing or size other than those that were guessed: it then has a
 name of its own, `NAME@CORRECTION`, for as long as the server runs.
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from cam.asked import asked
 from cam.garbage import import_kept, no_collecting
+from cam.models.openvino_import import is_installed
 from cam.models.registry import ModelSpec, default_model, find_spec
 
 if TYPE_CHECKING:
     from cam.engine import Model
 
-# One thread imports TensorFlow and Keras and builds networks: imported by two threads at once, they can deadlock.
+# Networks are loaded one after the other, here or by the process that this waits for.
 _loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
 _PRELOAD_SECONDS = 3.0
 _models: "dict[str, tuple[tuple[int, ...], Future[Model]]]" = {}
@@ -144,10 +145,7 @@ def preload(import_page: Callable[[], None]) -> None:
 
     def load() -> None:
         import_page()
-        # It reads the settings, which are known to be right only now.
-        from cam.models import fast
-
-        if not fast.is_installed():
+        if not is_installed():
             time.sleep(_PRELOAD_SECONDS)
         request_model(default_model().name)
         # The colours of the first map.

@@ -1,4 +1,4 @@
-"""What is asked of the app, as one line each on the standard error stream."""
+"""What is asked of the app, and what it warns of, as one line each on the standard error stream."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ _logger = logging.getLogger("cam")
 
 
 def start_log(form: str) -> None:
-    """Write each thing asked from now on.
+    """Write each thing asked, and each warning, from now on.
 
     Args:
         form: "json" for one JSON object a line, "text" for reading along, "off" for nothing.
@@ -34,7 +34,9 @@ class _Text(logging.Formatter):
     """14:03:59 explain done 213.4 ms, network=efficientnet-lite2 fit=whole"""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = dict(record.told)
+        told = dict(getattr(record, "told", ()))
+        if not told:
+            return f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower()}: {super().format(record)}"
         what, outcome, ms = (told.pop(name) for name in ("asked", "outcome", "ms"))
         about = " ".join(f"{name}={value}" for name, value in told.items())
         return f"{self.formatTime(record, '%H:%M:%S')} {what} {outcome} {ms} ms{', ' if about else ''}{about}"
@@ -48,7 +50,7 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         seconds = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
         when = {"time": f"{seconds}.{int(record.msecs):03}Z", "level": record.levelname.lower()}
-        return json.dumps(when | record.told)
+        return json.dumps(when | getattr(record, "told", {"message": super().format(record)}))
 
 
 _FORMATTERS = {"json": _Json, "text": _Text}

@@ -14,6 +14,7 @@ from cam.apart import call_apart
 from cam.errors import ModelError
 from cam.models import converted, fast
 from cam.models.keras_import import import_keras
+from cam.models.openvino_import import is_installed
 from cam.models.registry import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Check = "Callable[[ModelSpec, Network | fast.FastNetwork], Model]"
 def opened(spec: ModelSpec, check: Check) -> "Model":
     """The network of a row, ready to be explained (ModelError if it cannot be)."""
     weights = spec.source.require()
-    kept = converted.place(spec, weights) if fast.is_installed() and spec.exact is not False else None
+    kept = converted.place(spec, weights) if is_installed() and spec.exact is not False else None
     # What a model of one's own leaves open is read from the Keras network, so that is always built here.
     if kept and not spec.own and (model := _reopened(spec, kept, check) or _opened_apart(spec, kept, check)):
         return model

@@ -73,7 +73,7 @@ def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
 def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch, by_openvino):
     asked, waited, request = threading.Event(), [], loading.request_model
     # TensorFlow's import would hold up the first page; OpenVINO's does not.
-    monkeypatch.setattr("cam.models.fast.is_installed", lambda: by_openvino)
+    monkeypatch.setattr("cam.loading.is_installed", lambda: by_openvino)
     monkeypatch.setattr(loading.time, "sleep", waited.append)
     monkeypatch.setattr(loading, "request_model", lambda name: (request(name), asked.set()))
     imported = []

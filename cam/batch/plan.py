@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from cam.batch.sources import is_address
+from cam.models.openvino_import import is_installed
 from cam.models.registry import spec_of
 
 # Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
@@ -73,12 +74,11 @@ def network_digest(name: str) -> str:
     Raises:
         ModelError: there is no such network.
     """
-    path = spec_of(name).source.find()
+    spec = spec_of(name)
+    path = spec.source.find()
     if path is None:
         return ""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    # It reads the settings, and a wrong one is to be said as a sentence, by the command.
-    from cam.models import fast
-
-    return f"{digest} by OpenVINO" if fast.is_installed() else digest
+    # Whatever is installed, TensorFlow runs a network without a linear head.
+    return f"{digest} by OpenVINO" if is_installed() and spec.exact is not False else digest

@@ -4,13 +4,10 @@ Keras is not imported for it; the Keras network is only built when something els
 """
 
 import hashlib
-import importlib.util
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +16,7 @@ import numpy as np
 from cam.garbage import no_collecting
 from cam.models.keras_import import import_keras
 from cam.models.linear_head import Head
+from cam.models.openvino_import import import_openvino
 from cam.models.passes import finite, one_pass
 from cam.models.slots import PASSES, SLOTS
 
@@ -63,11 +61,6 @@ class Converted:
     output: np.ndarray
 
 
-def is_installed() -> bool:
-    """Whether there is an OpenVINO; it is not imported."""
-    return bool(importlib.util.find_spec("openvino") and list(metadata.distributions(name="openvino")))
-
-
 def digest(pixels: np.ndarray) -> str:
     """The SHA-256 of the numbers of float32 (height, width, 3)."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels, np.float32).tobytes()).hexdigest()
@@ -92,7 +85,7 @@ def convert(network: "Network", pixels: np.ndarray) -> Converted:
 
 
 class FastNetwork:
-    """Stands in for a `cam.models.network.Network` with a linear head; the attributes are the same."""
+    """Stands in for a `cam.models.network.Network` with a linear head: has what `cam.engine` uses of one."""
 
     refusal = None
     # More than one a pass are slower: their activations leave the processor's caches.
@@ -178,17 +171,6 @@ def check_maps(fast: FastNetwork, pixels: np.ndarray, expected: np.ndarray) -> N
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf
     if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise RuntimeError(f"OpenVINO's feature maps differ from TensorFlow's by {error:.2g}.")
-
-
-def import_openvino():
-    """OpenVINO, without the package that tells its makers of every import: this project sends nothing to anybody.
-
-    OpenVINO does without it where it cannot be imported, which is what None in `sys.modules` means.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)
-    import openvino
-
-    return openvino
 
 
 def _serialized(model) -> tuple[bytes, np.ndarray]:

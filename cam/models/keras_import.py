@@ -1,4 +1,4 @@
-"""The way to the first import of Keras, where a thread other than the one that loads networks may be the first."""
+"""The import of Keras, by whichever thread needs it first."""
 
 import os
 import tempfile

@@ -18,6 +18,7 @@ from cam.batch.plan import Plan, Settings, network_digest
 from cam.batch.run import run
 from cam.batch.sources import find_photos
 from cam.localize import Box
+from cam.models.registry import spec_of
 
 
 def test_a_row_says_what_explain_says(plan, tiny_model, tmp_path):
@@ -273,6 +274,16 @@ def test_a_folder_that_cannot_be_made_or_written_is_said(plan, tiny_model, tmp_p
 def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
     found = set()
     for installed in (False, True):
-        monkeypatch.setattr("cam.models.fast.is_installed", lambda installed=installed: installed)
+        monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
         found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
     assert len(found) == 4
+
+
+def test_a_network_that_openvino_never_runs_is_the_same_with_it_and_without(monkeypatch):
+    spec = replace(spec_of("efficientnet-lite0"), exact=False)
+    monkeypatch.setattr("cam.batch.plan.spec_of", lambda name: spec)
+    found = set()
+    for installed in (False, True):
+        monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
+        found.add(network_digest("efficientnet-lite0"))
+    assert len(found) == 1

@@ -19,8 +19,18 @@ from cam.__main__ import main
 from cam.commands import batch as module
 
 ROOT = Path(cam.__file__).parents[1]
+THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
 # The command, with parts small enough to be killed between two of them.
 SMALL_PARTS = "import cam.batch.plan as plan; plan.PART = 4; from cam.__main__ import main; main()"
+
+# The command, and then how many passes it lets run at once, and with how many threads of TensorFlow's each.
+PASSES = """
+import os
+from cam.__main__ import main
+main(standalone_mode=False)
+from cam.models.slots import PASSES
+print(PASSES, os.environ["TF_NUM_INTRAOP_THREADS"])
+"""
 
 
 @pytest.fixture
@@ -184,3 +194,13 @@ def test_ctrl_c_says_how_to_go_on(loaded, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run", interrupt)
     done = call(SAMPLES[0], "-o", tmp_path / "out")
     assert done.exit_code == 130 and "go on by the same command with --resume" in done.stderr
+
+
+def test_each_core_has_a_pass_of_its_own(tmp_path):
+    command = ["batch", str(SAMPLES[0]), "-o", str(tmp_path / "out"), "--model", "efficientnet-lite0"]
+    # As many as the machine has, where no setting says otherwise.
+    environment = {name: value for name, value in os.environ.items() if name not in ("CAM_PASSES", *THREADS)}
+    done = subprocess.run(
+        [sys.executable, "-c", PASSES, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == f"{os.cpu_count()} 1"

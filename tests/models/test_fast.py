@@ -17,9 +17,10 @@ from cam import opening
 from cam.apart import call_apart
 from cam.errors import ModelError
 from cam.models import converted, fast
+from cam.models.openvino_import import is_installed
 from cam.models.registry import find_spec
 
-pytestmark = pytest.mark.skipif(not fast.is_installed(), reason="OpenVINO is not installed: pip install '.[fast]'")
+pytestmark = pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed: pip install '.[fast]'")
 
 ROOT = Path(__file__).parents[2]
 LITE0 = "efficientnet-lite0"

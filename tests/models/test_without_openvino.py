@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cam.models import fast
+from cam.models.openvino_import import is_installed
 
 ROOT = Path(__file__).parents[2]
 # The tests of what OpenVINO takes part in where it is installed.
@@ -17,10 +17,10 @@ BLOCKED = "import sys; sys.modules['openvino'] = None"
 REPORT = f"""
 {BLOCKED}
 import cam
-from cam.models import fast
+from cam.models.openvino_import import is_installed
 model = cam.load_model("efficientnet-lite0")
 best = model.explain(cam.open_image("sample_images/koala.jpg")).top(1)[0]
-print(fast.is_installed(), type(model._network).__name__, best.index, model.passes, model.traces)
+print(is_installed(), type(model._network).__name__, best.index, model.passes, model.traces)
 """
 TESTS = f"{BLOCKED}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
@@ -37,7 +37,7 @@ def test_a_network_is_run_by_tensorflow_and_not_kept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not fast.is_installed(), reason="there is no OpenVINO, so they run without it anyway")
+@pytest.mark.skipif(not is_installed(), reason="there is no OpenVINO, so they run without it anyway")
 def test_the_tests_of_the_engine_pass_too(tmp_path):
     done = run(TESTS, tmp_path, "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in SAME))
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-3000:]
