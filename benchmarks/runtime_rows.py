@@ -42,8 +42,7 @@ def keras_network(name: str) -> keras.Model:
         keras.utils.set_random_seed(0)
         return keras.applications.ResNet50(weights=None, classifier_activation=None)
     spec = find_spec(name)
-    build, _ = spec.resolve()
-    return build(spec.source.require())
+    return spec.resolve()(spec.source.require())
 
 
 def bare(make: Callable[[Network, np.ndarray], Callable[[], np.ndarray]], name: str, size: tuple[int, int]):

@@ -2,7 +2,7 @@
 
 Run: .venv/bin/python -m benchmarks.scaling [--only "batch, 2 cores" ...] [--rounds 2] [--model efficientnet-lite0]
 
-A run is done for few and for many photos; what lies between counts, so that starting TensorFlow and Ray does not.
+A run is done for few and for many photos; what lies between counts, so that starting does not.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Call a function in a Python process of its own, for what needs TensorFlow once.
 
-A process that has imported TensorFlow keeps several hundred megabytes for it until it ends; a server that runs its
-networks by OpenVINO has no other use for them.
+A process that has imported TensorFlow keeps several hundred megabytes for it until it ends. A server that runs its
+networks by OpenVINO has no other use for them, as long as only exact maps are asked for.
 """
 
 import pickle
@@ -16,7 +16,7 @@ _LAST_LINES = 5
 
 
 def call_apart(function: str, *arguments: object) -> bytes:
-    """What a function returns that is called in another process, waited for; it ends with this one.
+    """What a function returns that is called in another process, waited for; on Linux it ends with this thread.
 
     Args:
         function: "module:function"; it returns bytes. It is found where this process finds its modules, but what was

@@ -33,7 +33,7 @@ KEPT_TEXT = f"{KEPT_HOURS:g} hour{'' if KEPT_HOURS == 1 else 's'}"
 MAX_PIXELS = 2400 * 2400
 # Photos that are kept decoded: each is shown and explained, often more than once. Most take 12 MB, none over 23 MB.
 MAX_OPENED = 8
-# Longest side of a photo as the browser gets it, and of the heat that is laid over it there.
+# Longest side of a photo as the browser gets it.
 _SHOWN_SIDE = 1280
 _lock = threading.Lock()
 _forgetting: threading.Timer | None = None

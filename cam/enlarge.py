@@ -93,7 +93,7 @@ def largest_difference(features: np.ndarray, weights: np.ndarray, size: tuple[in
 
 
 def multiplications(shape: tuple[int, int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """How many multiplications both orders take: sum then enlarge, and enlarge then sum.
+    """How many multiplications both orders need: sum then enlarge, and enlarge then sum.
 
     Args:
         shape: (h, w, K) of the feature maps.

@@ -5,6 +5,7 @@ network is built and run by Keras, here.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 # Makes a model of a row and a network and checks it against its own output (ModelError).
-Check = "Callable[[ModelSpec, Network | fast.FastNetwork], Model]"
+Check = Callable[[ModelSpec, "Network | fast.FastNetwork"], "Model"]
 
 
 def opened(spec: ModelSpec, check: Check) -> "Model":
@@ -55,8 +56,7 @@ def _built(spec: ModelSpec) -> "tuple[ModelSpec, Network]":
     from cam.models.network import Network
     from cam.models.own import completed
 
-    build, _ = spec.resolve()
-    network = build(spec.source.require())
+    network = spec.resolve()(spec.source.require())
     spec = completed(spec, network)
     return spec, Network(network, linear=spec.exact)
 

@@ -46,8 +46,7 @@ def by_keras():
     from cam.models.registry import find_spec
 
     spec = find_spec("efficientnet-lite0")
-    build, _ = spec.resolve()
-    return Model(spec, build(spec.source.require()))
+    return Model(spec, spec.resolve()(spec.source.require()))
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,7 @@ def keras_networks(tiny_network):
     networks = {"tiny_model": (tiny_network, lambda pixels: pixels / np.float32(127.5) - 1)}
     for name in ("lite0", "lite2"):
         spec = registry.find_spec(f"efficientnet-{name}")
-        build, _ = spec.resolve()
-        networks[name] = build(spec.source.require()), lambda pixels: (pixels - np.float32(127)) / 128
+        networks[name] = spec.resolve()(spec.source.require()), lambda pixels: (pixels - np.float32(127)) / 128
     return networks
 
 

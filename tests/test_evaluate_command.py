@@ -27,11 +27,15 @@ def loaded(monkeypatch):
     """What the command asked of the network in place of the real one."""
     asked = {}
 
-    def explainer(name, **options):
-        asked.update(options, model=name)
-        return SimpleNamespace(spec=SimpleNamespace(name=name), method="cam", explain=explain), explain
+    def asking(image, **options):
+        asked.update(options)
+        return explain(image)
 
-    monkeypatch.setattr(module, "_explainer", explainer)
+    def network(name):
+        asked["model"] = name
+        return SimpleNamespace(spec=SimpleNamespace(name="hand"), method="cam", explain=asking)
+
+    monkeypatch.setattr(module, "loaded_network", network)
     return asked
 
 
@@ -49,7 +53,7 @@ def folder(tmp_path):
 
 
 def run(folder, *options):
-    arguments = [str(folder), "--boxes", str(folder / "boxes.csv"), "--model", "hand", *options]
+    arguments = [str(folder), "--boxes", str(folder / "boxes.csv"), "--model", "resnet50", *options]
     return CliRunner().invoke(module.evaluate, arguments, catch_exceptions=False)
 
 
@@ -62,12 +66,12 @@ def test_the_table_has_every_number_and_the_classes(folder, loaded):
     assert next(line for line in lines if line.startswith("Pointing game ↑")).split()[3] == "75.0"
     assert sum("to" in line.split() for line in lines) == 14
     assert lines[-1].split()[:4] == ["red", "4", "100", "75"]
-    assert loaded == {"model": "hand", "method": None, "fit": "whole", "detail": False}
+    assert loaded == {"model": "resnet50", "method": None, "fit": "whole", "detail": False}
 
 
 def test_the_options_reach_the_network_and_the_heading(folder, loaded):
     result = run(folder, "--method", "grad-cam", "--fit", "squash", "--detail", "--no-faithfulness", "--limit", "2")
-    assert loaded == {"model": "hand", "method": "grad-cam", "fit": "squash", "detail": True}
+    assert loaded == {"model": "resnet50", "method": "grad-cam", "fit": "squash", "detail": True}
     assert result.stdout.splitlines()[0] == "hand, grad-cam, fit squash, finer detail: 2 photos"
     assert "Deletion" not in result.stdout and "MaxBoxAcc ↑                    100.0" in result.stdout
 

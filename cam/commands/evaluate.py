@@ -1,7 +1,6 @@
 """`python -m cam evaluate`: the numbers for a claim about a network's heatmaps, on photos with known boxes."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,13 +11,15 @@ import numpy as np
 from PIL import Image
 
 from cam.annotations import read_annotations
+from cam.commands.network import loaded_network
+from cam.commands.options import fit_option, model_option
+from cam.commands.progress import progress
 from cam.contact_sheet import Case, contact_sheet
 from cam.evaluate import evaluate as evaluated
 from cam.evaluation import ClassResult, Evaluation, PhotoResult, record
 from cam.evaluation_figure import evaluation_figure
 from cam.figure import figure_bytes
 from cam.images import open_image
-from cam.models.registry import default_model
 
 # Rows of the table of classes at either end, and photos under each heading of the contact sheet.
 _CLASSES, _CASES = 10, 12
@@ -33,9 +34,9 @@ _NUMBERS, _PLOT, _SHEET = "evaluation.json", "evaluation.png", "cases.png"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A CSV file with the columns file, class_index, left, top, right, bottom: one row a box, pixels of the photo.",
 )
-@click.option("--model", help="The network; `cam models` lists them. Without it, the one that the page opens with.")
+@model_option
 @click.option("--method", help="How the maps are made; the network's own way where none is given.")
-@click.option("--fit", type=click.Choice(["whole", "squash"]), default="whole", show_default=True)
+@fit_option
 @click.option("--detail", is_flag=True, help="Average the maps of several sizes and of the mirrored photo.")
 @click.option("--limit", type=click.IntRange(1), help="Measure only the first photos of the table.")
 @click.option("--no-faithfulness", is_flag=True, help="Leave out deletion, insertion, drop and increase: much faster.")
@@ -49,7 +50,7 @@ _NUMBERS, _PLOT, _SHEET = "evaluation.json", "evaluation.png", "cases.png"
 def evaluate(
     images: Path,
     boxes: Path,
-    model: str | None,
+    model: str,
     method: str | None,
     fit: str,
     detail: bool,
@@ -68,10 +69,12 @@ def evaluate(
     with _writing(output):
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
-    network, explain = _explainer(model or default_model().name, method=method, fit=fit, detail=detail)
+    network = loaded_network(model)
+    explain = partial(network.explain, method=method, fit=fit, detail=detail)
     looks = None if no_faithfulness else lambda image: network.explain(image, fit=fit).probabilities
-    with click.progressbar(length=len(photos), label="Photos", file=sys.stderr) as bar:
-        found = evaluated(photos, explain, probabilities=looks, report=lambda done, total: bar.update(1))
+    with progress("photos") as report:
+        report(0, len(photos))
+        found = evaluated(photos, explain, probabilities=looks, report=report)
     settings = {"model": network.spec.name, "method": method or network.method, "fit": fit, "detail": detail}
     click.echo(json.dumps(record(found, settings), indent=1) if as_json else _table(found, settings))
     if output is not None:
@@ -85,15 +88,6 @@ def _writing(output: Path | None) -> Iterator[None]:
         yield
     except OSError as error:
         raise click.ClickException(f"{error.filename or output} cannot be written: {error.strerror}.") from error
-
-
-def _explainer(name: str, **options: object) -> tuple:
-    """The network, and the function from photo to explanation."""
-    # TensorFlow takes seconds to import, and --help needs none of it.
-    from cam.engine import load_model
-
-    network = load_model(name)
-    return network, partial(network.explain, **options)
 
 
 def _title(settings: dict[str, object]) -> str:

@@ -24,7 +24,7 @@ def loaded_network(name: str, *, many: bool = False) -> "Model":
     if many:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with native_messages_held():
-        # NumPy and all that takes a while to import, and --help needs none of it.
+        # It takes a while to import, and --help does not need it.
         from cam.engine import load_model
 
         return load_model(name)

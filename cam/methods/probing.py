@@ -1,4 +1,4 @@
-"""What a method sees of a network: one photo, at one layer. NumPy in and out; `cam.probe.Probe` is such a probe."""
+"""What a method sees of a network: one photo, at one layer. NumPy in and out; `cam.models.probe.Probe` is one."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol

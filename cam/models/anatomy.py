@@ -70,7 +70,7 @@ class Anatomy:
 def anatomies() -> tuple[Anatomy, ...]:
     """VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2.
 
-    Takes seconds, in which a process of its own imports Keras and reads them (RuntimeError if it cannot).
+    Takes seconds, in which a process of its own imports Keras and reads them; the errors are those of `call_apart`.
     """
     rows = json.loads(call_apart(f"{__name__}:anatomies_json"))
     return tuple(Anatomy(**{**row, "blocks": tuple(map(_block, row["blocks"]))}) for row in rows)

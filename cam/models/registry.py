@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from cam.errors import CamError, ModelError
 from cam.models.own_file import SUFFIXES, OwnFile, OwnModel, list_own
-from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.weights import KerasFile, Source, Wheel
 from cam.models.zoo import FAMILIES, Family, Row
 from cam.settings import read_settings
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class ModelSpec:
         source: where its weights come from.
         builder: "module:function" that takes the path of the weights and returns the Keras network, with scores or
             probabilities as its one output; where `architecture` is given, that comes before the path.
-        preprocessing: from RGB 0..255 to what the network was trained on, a name in `PREPROCESSINGS`.
+        preprocessing: from RGB 0..255 to what the network was trained on, a name in
+            `cam.models.preprocessing.PREPROCESSINGS`.
         size: side in pixels of the square it was trained for, used by `fit="squash"`.
         whole_size: side in pixels of the square whose area a whole photo is given, used by `fit="whole"`.
         stride: pixels of its input between neighbouring cells of its last feature maps.
@@ -70,15 +74,10 @@ class ModelSpec:
         """Whether the weights are on this machine."""
         return self.source.find() is not None
 
-    def resolve(self) -> tuple[Callable, Callable | None]:
-        """The functions path -> network and RGB 0..255 -> the network's input; this imports Keras and TensorFlow.
-
-        The second is None where the preprocessing is not known yet.
-        """
+    def resolve(self) -> "Callable[[Path], keras.Model]":
+        """What makes the network of its weights' path; this imports Keras and TensorFlow."""
         build = resolve_name(self.builder)
-        if self.architecture is not None:
-            build = partial(build, self.architecture)
-        return build, PREPROCESSINGS[self.preprocessing].apply if self.preprocessing else None
+        return build if self.architecture is None else partial(build, self.architecture)
 
 
 _LITE2 = ModelSpec(

@@ -5,7 +5,8 @@ import os
 from cam.settings import read_settings
 from cam.turns import Turns
 
-# A pass uses all cores, or as many as TensorFlow is told; more at a time would only wait and hold more memory.
+# A pass has two cores, or as many as TensorFlow is told, whatever runs it; more at a time would only wait and hold more
+# memory.
 _CORES_A_PASS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2)
 PASSES = read_settings().passes or max(1, (os.cpu_count() or 1) // _CORES_A_PASS)
 SLOTS = Turns(PASSES)

@@ -10,6 +10,7 @@ from cam.errors import ModelError
 from cam.models.checkpoint import read_checkpoint
 from cam.models.efficientnet_lite import build_network, lite2_shuffled, set_weights
 from cam.models.efficientnet_lite import lite2 as build_lite2
+from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import find_spec
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -53,7 +54,7 @@ def test_scores_and_class_maps_equal_the_original_network(request, golden, sampl
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite2-random"])
 def test_preprocessing_centres_127_and_divides_by_128(name):
-    _, preprocess = find_spec(name).resolve()
+    preprocess = PREPROCESSINGS[find_spec(name).preprocessing].apply
     pixels = np.array([[[0, 127, 255]]], np.uint8)
     got = preprocess(pixels)
     assert got.dtype == np.float32

@@ -45,8 +45,7 @@ def test_listing_the_networks_imports_neither_tensorflow_nor_keras():
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_parameters_is_the_number_of_trained_numbers_of_the_embedded_networks(name):
     spec = registry.find_spec(name)
-    build, _ = spec.resolve()
-    assert trained_numbers(build(spec.source.require())) == spec.parameters
+    assert trained_numbers(spec.resolve()(spec.source.require())) == spec.parameters
 
 
 def test_parameters_is_the_number_of_trained_numbers_of_resnet50(keras_resnet50):
@@ -82,9 +81,9 @@ def test_a_name_unlike_any_other_is_answered_with_where_to_look():
 def test_a_builder_of_several_networks_is_told_which(monkeypatch):
     monkeypatch.setattr(f"{__name__}.several", lambda architecture, path: (architecture, path), raising=False)
     spec = dataclasses.replace(registry.find_spec("resnet50"), builder=f"{__name__}:several", architecture="Tiny")
-    assert spec.resolve()[0]("weights.h5") == ("Tiny", "weights.h5")
+    assert spec.resolve()("weights.h5") == ("Tiny", "weights.h5")
     monkeypatch.setattr(f"{__name__}.several", lambda path: path)
-    assert dataclasses.replace(spec, architecture=None).resolve()[0]("weights.h5") == "weights.h5"
+    assert dataclasses.replace(spec, architecture=None).resolve()("weights.h5") == "weights.h5"
 
 
 def test_resnet50_without_weights_says_what_is_missing_and_what_to_do(monkeypatch, tmp_path):

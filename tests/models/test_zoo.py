@@ -17,6 +17,7 @@ from cam.errors import ModelError
 from cam.images import resized
 from cam.models import keras_applications, registry
 from cam.models.head import find_head
+from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.weights import KerasFile
 
 ZOO = [spec for spec in registry.list_models() if isinstance(spec.source, KerasFile)]
@@ -130,7 +131,7 @@ def test_the_size_of_the_file_is_about_four_bytes_a_number(spec):
 def test_preprocessing_is_that_of_keras(spec):
     module = sys.modules[getattr(keras.applications, spec.architecture).__module__]
     pixels = np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3), np.uint8)
-    _, preprocess = spec.resolve()
+    preprocess = PREPROCESSINGS[spec.preprocessing].apply
     expected = np.asarray(module.preprocess_input(pixels.astype(np.float32)))
     np.testing.assert_allclose(preprocess(pixels), expected, rtol=1e-6, atol=1e-5)
 
@@ -148,7 +149,7 @@ def test_the_mean_of_the_class_maps_plus_the_bias_is_the_score(name):
     )
     fill(network)
     head = find_head(network)
-    _, preprocess = spec.resolve()
+    preprocess = PREPROCESSINGS[spec.preprocessing].apply
     photo = np.random.default_rng(1).integers(0, 256, (1, 128, 128, 3), np.uint8)
     both = keras.Model(network.inputs[0], [head.features, network.outputs[0]])
     features, scores = (np.asarray(value, np.float64)[0] for value in both(preprocess(photo), training=False))
@@ -189,7 +190,7 @@ def test_a_network_gives_the_scores_of_keras_with_the_same_file(name, tmp_path):
     spec = registry.find_spec(name)
     path = stand_in(spec.architecture, tmp_path / spec.source.path.name)
     reference = build_as_keras_does(spec.architecture, lambda *args, **options: str(path))
-    build, preprocess = spec.resolve()
+    build, preprocess = spec.resolve(), PREPROCESSINGS[spec.preprocessing].apply
     noise = np.random.default_rng(2).integers(0, 256, (1, spec.size, spec.size, 3), np.uint8)
     photo, grey = preprocess(noise), preprocess(np.full_like(noise, 200))
     expected, other = (np.asarray(reference(pixels, training=False)) for pixels in (photo, grey))
