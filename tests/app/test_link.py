@@ -10,12 +10,15 @@ from app_page import (
     RESNET50,
     class_of,
     engine,
+    file_of,
     gallery,
     heat_pixels,
     open_page,
     picture,
+    upload,
     works,
 )
+from PIL import Image
 
 from cam.errors import CamError
 from cam.labels import imagenet_labels
@@ -162,3 +165,72 @@ def test_a_link_to_a_network_whose_weights_are_missing_shows_another_one_and_say
     assert works(at)
     assert len(at.warning) == 1 and "EfficientNet-Lite2" in at.warning[0].value
     assert class_of(at) == engine("crab").top(1)[0].index
+
+
+def back(at, **params):
+    """What a browser sends when its visitor goes back to a link."""
+    at.query_params.clear()
+    at.query_params.update(params)
+    return at.run()
+
+
+@pytest.fixture
+def unhurried(monkeypatch):
+    """As if each step came long after the one before."""
+    monkeypatch.setattr("cam.ui.link._SECONDS", -1.0)
+
+
+def test_going_back_shows_what_the_link_there_names(unhurried):
+    at = open_page(photo="koala")
+    links = [dict(at.query_params)]
+    for index in (340, DOG):
+        at.selectbox(key="search").set_value(index).run()
+        links.append(dict(at.query_params))
+    gallery(at).set_value("crab").run()
+    at.selectbox(key="network").set_value(LITE0).run()
+    assert at.query_params["photo"] == "crab" and "class" not in at.query_params
+    best = None
+    for link, index in zip(reversed(links), (DOG, 340, None), strict=True):
+        back(at, **link)
+        best = at.session_state.chosen
+        assert works(at) and not at.error and best == index
+        assert gallery(at).value == "koala" and at.session_state.network == LITE2
+        # Nothing is written, which would be another step to go back.
+        assert dict(at.query_params) == link
+
+
+def test_a_link_that_names_nothing_is_left_alone_by_who_goes_back_to_it(unhurried):
+    at = open_page(photo="koala")
+    at.selectbox(key="search").set_value(DOG).run()
+    for _ in range(2):
+        back(at)
+        assert works(at) and not at.query_params
+        assert (gallery(at).value, at.session_state.chosen) == ("koala", DOG)
+    gallery(at).set_value("crab").run()
+    assert at.query_params["photo"] == "crab"
+
+
+def test_a_photo_of_ones_own_stays_when_a_link_without_a_photo_is_gone_back_to(unhurried):
+    at = upload(open_page(), file_of(Image.new("RGB", (64, 48), "red")))
+    own = at.session_state.photo
+    assert own.sample is None and "photo" not in at.query_params
+    back(at, network=LITE0)
+    assert at.session_state.photo is own and at.session_state.network == LITE0
+
+
+def test_an_address_that_the_browser_has_not_brought_up_to_date_is_no_step_back():
+    at = open_page(photo="koala")
+    before = dict(at.query_params)
+    gallery(at).set_value("crab").run()
+    back(at, **before)
+    assert gallery(at).value == "crab" and at.query_params["photo"] == "crab"
+
+
+def test_a_choice_counts_more_than_the_address_it_is_made_at(unhurried):
+    at = open_page(photo="koala")
+    before = dict(at.query_params)
+    at.selectbox(key="search").set_value(DOG).run()
+    at.query_params.clear()
+    at.query_params.update(before)
+    gallery(at).set_value("crab").run()
+    assert gallery(at).value == "crab" and at.query_params["photo"] == "crab"

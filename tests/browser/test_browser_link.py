@@ -10,6 +10,7 @@ from page_parts import (
     expect,
     heat,
     opacity,
+    ranked,
     redrawn,
     set_opacity,
     steps,
@@ -69,3 +70,44 @@ def test_the_network_of_a_link_goes_along_to_the_next_page(new_page):
     wait_until_idle(page)
     expect(page.locator(".st-key-network input")).to_have_value("EfficientNet-Lite0")
     assert "network=efficientnet-lite0" in page.url
+
+
+def test_the_way_back_is_the_way_that_was_come(new_page):
+    page = new_page()
+    page.goto("/?photo=koala&network=efficientnet-lite2")
+    wait_for_heat(page)
+    best, second, third = (row.splitlines()[0] for row in ranked(page)[:3])
+    for label in (second, third):
+        choose_class(page, label)
+    page.locator(".st-key-sample").get_by_text("Giraffes").click()
+    page.wait_for_url("**/?*photo=giraffes*")
+    wait_until_idle(page)
+    # Before that, an older address may be one that the browser has not brought up to date yet.
+    page.wait_for_timeout(2000)
+    for label in (third, second, best):
+        page.go_back()
+        wait_for_heat(page, label)
+        expect(page.locator(f"{PHOTO} .title")).to_have_text("Koala")
+    page.go_forward()
+    wait_for_heat(page, second)
+
+
+def test_back_from_another_page_leads_to_the_first_in_two_steps_and_then_further(new_page):
+    page = new_page()
+    page.goto("/?photo=koala&network=efficientnet-lite2")
+    wait_for_heat(page)
+    second = ranked(page)[1].splitlines()[0]
+    choose_class(page, second)
+    page.get_by_role("link", name="Compare").click()
+    page.wait_for_url("**/compare?*photo=koala*")
+    wait_until_idle(page)
+    page.wait_for_timeout(2000)
+    # Streamlit's own step, to the page without what the link names, is one of them.
+    for _ in range(2):
+        page.go_back()
+        wait_until_idle(page)
+    wait_for_heat(page, second)
+    page.go_back()
+    page.wait_for_url(lambda url: "class=" not in url)
+    wait_until_idle(page)
+    expect(page.locator(f"{PHOTO} .title")).to_have_text("Koala")
