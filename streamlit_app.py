@@ -38,6 +38,10 @@ async def lifespan(app: st.App):
 if __name__ == "__main__":
     main()
 else:
+    from cam.ui.sockets import send_at_once
+
+    # First, because a browser may be waiting for the server, and each connection is as the socket was when it was made.
+    send_at_once()
     from cam.ui.server import middleware, operator_routes
 
     app = st.App(__file__, lifespan=lifespan, middleware=middleware(), routes=operator_routes())

@@ -13,12 +13,10 @@ from cam.ui.access.guards import guards
 from cam.ui.assets import Assets
 from cam.ui.base_path import base_path
 from cam.ui.closed import forget_closed_sessions
-from cam.ui.sockets import send_at_once
 
 
 def start_server() -> bool:
-    """Have answers sent at once, what is free or closed given back, and what is asked logged; False: wrong settings."""
-    send_at_once()
+    """Have what is free or closed given back, and what is asked logged; False where the settings are wrong."""
     give_back_what_is_free()
     forget_closed_sessions()
     settings = _settings()
