@@ -1,5 +1,6 @@
 """ClassCam in the browser: `streamlit run streamlit_app.py`."""
 
+import threading
 from contextlib import asynccontextmanager
 
 import streamlit as st
@@ -25,14 +26,20 @@ def main() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App):
-    """Have page and network loaded soon after the server is up, so that they are ready when the first page opens."""
-    from cam.loading import preload
-    from cam.ui.pages import import_first_page
+    """Have page and network loaded as soon as the server is up, so that they are ready when the first page opens."""
     from cam.ui.server import start_server
 
     if start_server():
-        preload(import_first_page)
+        threading.Thread(target=prepare, name="preload", daemon=True).start()
     yield
+
+
+def prepare() -> None:
+    """In a thread of its own, because the server answers before this is done."""
+    from cam.loading import preload
+    from cam.ui.pages import import_first_page
+
+    preload(import_first_page)
 
 
 if __name__ == "__main__":

@@ -136,22 +136,18 @@ def _loaded_here(name: str) -> "Model":
 
 
 def preload(import_page: Callable[[], None]) -> None:
-    """Import what the first page needs, and load the network that it opens with, without waiting for either.
+    """Import what the first page needs, and ask for the network that it opens with, without waiting for it.
 
     Both are done while the browser still fetches Streamlit's own scripts. A network that TensorFlow runs is not loaded
     at once, because a thread that imports TensorFlow keeps the others from running much: whoever opens the page as the
     server starts sees it 1.5 s sooner, and the page then asks for its network itself.
     """
-
-    def load() -> None:
-        import_page()
-        if not is_installed():
-            time.sleep(_PRELOAD_SECONDS)
-        request_model(default_model().name)
-        # The colours of the first map.
-        import_kept("matplotlib")
-
-    threading.Thread(target=load, name="preload", daemon=True).start()
+    import_page()
+    if not is_installed():
+        time.sleep(_PRELOAD_SECONDS)
+    request_model(default_model().name)
+    # The colours of the first map.
+    import_kept("matplotlib")
 
 
 @dataclass

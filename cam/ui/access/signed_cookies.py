@@ -8,9 +8,12 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
+from typing import TYPE_CHECKING
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from streamlit import config
+
+if TYPE_CHECKING:
+    from itsdangerous import URLSafeTimedSerializer
 
 ENTRY, VISITOR = "classcam_entry", "classcam_visitor"
 # A day of school; the browser forgets the cookies when it is closed.
@@ -29,6 +32,8 @@ def issue(kind: str, code: str) -> str:
 
 def read(kind: str, code: str, cookie: str | None) -> str | None:
     """What a cookie of a kind holds; None if it was not issued here, for another code, or too long ago."""
+    from itsdangerous import BadSignature
+
     try:
         return _signer(kind, code).loads(cookie or "", max_age=HOURS * 3600)
     except BadSignature:
@@ -40,7 +45,10 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(unicodedata.normalize("NFKC", text.strip()).encode()).digest()
 
 
-def _signer(kind: str, code: str) -> URLSafeTimedSerializer:
+def _signer(kind: str, code: str) -> "URLSafeTimedSerializer":
+    # Only servers with a code need it.
+    from itsdangerous import URLSafeTimedSerializer
+
     salt = f"{kind} {_digest(code).hex()}"
     secret = config.get_option("server.cookieSecret")
     return URLSafeTimedSerializer(secret, salt, signer_kwargs={"digest_method": hashlib.sha256})
