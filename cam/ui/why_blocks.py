@@ -19,18 +19,22 @@ def drawing(anatomies: tuple[Anatomy, ...]) -> str:
 def _network(anatomy: Anatomy) -> str:
     kept = [_box(block, anatomy) for block in anatomy.blocks if block.keeps_where]
     lost = [_box(block, anatomy) for block in anatomy.blocks if not block.keeps_where]
-    verdict = (
-        f'<p class="verdict">ClassCam refuses it: <q>{escape(anatomy.refusal)}</q></p>'
-        if anatomy.refusal
-        else '<p class="verdict">ClassCam can explain it: one average and one dense layer follow the last maps.</p>'
-    )
     return (
         f'<section><h3>{escape(anatomy.title)}</h3><p class="total">{millions(anatomy.parameters)} parameters, '
         f"photo {anatomy.size} × {anatomy.size}</p>"
         f'<div class="keeps"><p>Keeps “where”: each number has a place</p><ol>{"".join(kept)}</ol></div>'
         f'<div class="lost"><p>“Where” is lost: one row of numbers</p><ol>{"".join(lost)}</ol></div>'
-        f"{verdict}</section>"
+        f'<p class="verdict">{_verdict(anatomy)}</p></section>'
     )
+
+
+def _verdict(anatomy: Anatomy) -> str:
+    """What the engine's check of the network comes to: an exact map, or an estimate."""
+    if not anatomy.refusal:
+        return "ClassCam can explain it exactly: one average and one dense layer follow the last maps."
+    dense = sum(block.kind == DENSE for block in anatomy.blocks)
+    mixes = f"{dense} dense layers mix" if dense > 1 else "what follows the last maps mixes"
+    return f"It has no exact map: {mixes} all places before the scores. ClassCam can only estimate one, by gradients."
 
 
 def _box(block: Block, anatomy: Anatomy) -> str:
