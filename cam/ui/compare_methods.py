@@ -159,7 +159,7 @@ def _show_method(
         else:
             _offer(scene, method, made.passes, subject)
     except ModelError as error:
-        _refuse(scene, method, str(error))
+        _refuse(scene, method, error.on_page)
     return None
 
 
@@ -195,7 +195,7 @@ def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
     try:
         made.class_map(subject.index, report=report)
     except ModelError as error:
-        st.session_state.methods_refused = (subject, str(error))
+        st.session_state.methods_refused = (subject, error.on_page)
     st.rerun()
 
 
