@@ -52,11 +52,14 @@ def guess_page() -> None:
 
 
 def _arrive() -> None:
-    """From another page, or by a link with a photo, the page opens with that photo; else with the first case."""
+    """With a photo of one's own, or by a link with a photo, the page opens with that photo; else with the first case.
+
+    A sample that another page has shown is no guess any more: its map was on the screen a moment ago.
+    """
     state, params = st.session_state, st.query_params
-    named = "photo" in state or "photo" in params
+    named = "photo" in params
     link.open_link(CASES[0].sample)
-    if named and "case" not in state and "case" not in params:
+    if (named or not state.photo.sample) and "case" not in state and "case" not in params:
         state.case = OWN
 
 

@@ -33,9 +33,13 @@ def open_guess(**link: str) -> AppTest:
     return at.run()
 
 
-def open_after(photo: cached.Photo, *, chosen: int | None = None, network: str = LITE2) -> AppTest:
-    """A session that comes from another page, where this photo, class and network were chosen."""
+def open_after(
+    photo: cached.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
+) -> AppTest:
+    """A session that comes from another page, where this photo, class and network were chosen, and opens a case."""
     at = AppTest.from_function(_page, default_timeout=60)
+    if case:
+        at.session_state["case"] = case
     for name, value in {"photo": photo, "chosen": chosen, "network": network}.items():
         at.session_state[name] = value
     return at.run()
@@ -210,7 +214,18 @@ def test_start_again_forgets_guesses_and_boxes():
     assert at.button(key="guess_reveal").disabled
 
 
-def test_from_another_page_it_opens_with_the_photo_of_that_page():
+def test_after_a_page_that_has_shown_the_map_of_a_sample_it_opens_with_the_first_case():
+    at = open_after(list_samples()["koala"].photo(), chosen=DOG, case=None)
+    assert at.radio(key="case").value == CASES[0].name
+    assert drawing(at)["alt"] == "Photo: Dog and cat (collage)"
+
+
+def test_after_another_page_it_opens_with_a_photo_of_ones_own():
+    at = open_after(cached.photo_of(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
+    assert at.radio(key="case").value == OWN and drawing(at)["alt"] == "Photo: mine.jpg"
+
+
+def test_the_last_case_has_the_photo_of_the_other_pages():
     at = open_after(list_samples()["koala"].photo(), chosen=DOG)
     assert at.radio(key="case").value == OWN
     assert drawing(at)["alt"] == "Photo: Koala"

@@ -58,10 +58,12 @@ def reveal(page) -> dict[str, str]:
     return {name: number.strip() for name, number in zip(names, numbers.all_inner_texts(), strict=True)}
 
 
-def test_from_another_page_it_opens_with_that_pages_photo_and_class(page):
+def test_from_another_page_it_opens_with_the_first_case_and_the_last_has_that_pages_photo_and_class(page):
     page.locator(".st-key-row").get_by_text("German shepherd", exact=True).click()
     wait_for_heat(page, "German shepherd")
     page.get_by_role("link", name="Guess first").click()
+    expect(page.locator(".st-key-case label[data-selected=true]")).to_have_text("Two animals")
+    page.locator(".st-key-case").get_by_text("This photo").click()
     expect(page.locator(".st-key-case label[data-selected=true]")).to_have_text("This photo")
     expect(page.locator("[class*=st-key-draw_guess] figcaption")).to_have_text(
         "Where does the network look for German shepherd?"
