@@ -17,6 +17,7 @@ _WITHOUT_EXACT = (
     "{} has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
     "Compare, Cover it up and Guess first can show it."
 )
+_UNTRAINED = "Its weights were not learned: it knows nothing, and its maps mean nothing."
 _NO_DOWNLOADS = "Ask who runs this server for it."
 # What is said of networks without weights, where visitors may have them downloaded and where not.
 _OTHERS = {
@@ -55,10 +56,8 @@ def _line(spec: ModelSpec) -> str:
     """One line on a network: parameters, input, and how large its weights are."""
     if spec.own:
         return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
-    return (
-        f"**{spec.title}**: {_millions(spec.parameters)} parameters, trained on {spec.size} × {spec.size} pixels, "
-        f"weights of {megabytes(spec.source.size)}"
-    )
+    learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size)}"
+    return f"**{spec.title}**: {_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
 
 
 def is_ready(spec: ModelSpec) -> bool:
@@ -141,9 +140,10 @@ def describe(spec: ModelSpec, explanation: Scored) -> str:
     rows, columns, _ = explanation.features.shape
     views = f" in {explanation.views} views" if explanation.views > 1 else ""
     by = "" if explanation.exact else f" by {explanation.method.title}"
+    untrained = "" if spec.trained else f". {_UNTRAINED}"
     return (
         f"**{plain(spec.title)}** · {_millions(spec.parameters)} parameters · sees {width} × {height} pixels{views} · "
-        f"maps {columns} × {rows} cells{by}"
+        f"maps {columns} × {rows} cells{by}{untrained}"
     )
 
 

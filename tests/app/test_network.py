@@ -88,6 +88,15 @@ def test_photos_and_classes_can_be_chosen_while_a_network_without_weights_is():
     assert upload(at, b"not a photo").error and works(at)
 
 
+def test_of_random_weights_it_is_said_that_they_know_nothing_and_of_others_not():
+    said = "Its weights were not learned: it knows nothing, and its maps mean nothing."
+    at = open_page()
+    assert said not in status(at)
+    at.selectbox(key="network").set_value("efficientnet-lite2-random").run()
+    assert status(at).endswith(said)
+    assert "**Random weights**: 6.1 million parameters, not trained" in at.selectbox(key="network").proto.help
+
+
 def test_the_help_of_the_picker_tells_visitors_no_folder_of_the_server(damaged):
     at = open_page(network=LITE2)
     said = at.selectbox(key="network").proto.help
