@@ -8,6 +8,8 @@ import pandas as pd
 from cam.models.anatomy import CONVOLUTION, DENSE, Anatomy, Block
 from cam.ui.colors import NEUTRAL, PLACE
 
+# In pixels, with the axis and the legend. Streamlit fits charts into their place, for which Vega needs a number.
+_CHART_HEIGHT = 272
 _IN_CONVOLUTIONS, _IN_DENSE = "convolutions", "dense layers"
 
 
@@ -100,7 +102,7 @@ def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
     size = {"labelFontSize": 15, "titleFontSize": 15}
     return (
         alt.Chart(
-            table, height=alt.Step(46), description="Parameters of three networks, in convolutions and in dense layers"
+            table, height=_CHART_HEIGHT, description="Parameters of three networks, in convolutions and in dense layers"
         )
         .mark_bar()
         .encode(
@@ -111,7 +113,7 @@ def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
                 scale=alt.Scale(domain=[_IN_CONVOLUTIONS, _IN_DENSE], range=[PLACE, NEUTRAL]),
                 legend=alt.Legend(title=None, orient="top", labelFontSize=15, labelLimit=300),
             ),
-            order=alt.Order("place"),
+            order=alt.Order("place:O"),
             tooltip=[
                 alt.Tooltip("network", title="Network"),
                 alt.Tooltip("place", title="Parameters"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import json
 import re
 from concurrent.futures import Future
 
@@ -132,6 +133,12 @@ def test_the_chart_has_the_millions_of_both_places(why):
             ("EfficientNet-Lite2", "dense layers"): 1.281,
         }
     )
+
+
+def test_the_chart_is_one_that_vega_does_not_warn_of(why):
+    """Bars have an order, and a height that can be fitted into its place."""
+    spec = json.loads(why.get("vega_lite_chart")[0].proto.spec)
+    assert spec["encoding"]["order"]["type"] == "ordinal" and isinstance(spec["height"], int)
 
 
 @pytest.mark.parametrize("network", [LITE2, LITE0, RANDOM])
