@@ -1,8 +1,22 @@
-"""What a user can cause. The text of each is a sentence shown verbatim by the page and the command line."""
+"""What a user can cause. The text of each is a sentence that the command line and programs show verbatim."""
 
 
 class CamError(Exception):
-    """Base of every error a user can cause; its text says what was received and what to do next."""
+    """Base of every error a user can cause; its text says what was received and what to do next.
+
+    Attributes:
+        on_page: the same for a visitor of the page, who has neither the command line nor the files of the server.
+    """
+
+    def __init__(self, text: str = "", *, on_page: str | None = None):
+        """Say what was received and what to do next.
+
+        Args:
+            text: for the command line and programs.
+            on_page: for the page, where that must be another text.
+        """
+        super().__init__(text)
+        self.on_page = text if on_page is None else on_page
 
 
 class ImageError(CamError):

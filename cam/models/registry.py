@@ -227,4 +227,7 @@ def find_spec(name: str) -> ModelSpec:
         return specs[name]
     near = difflib.get_close_matches(name.lower(), specs)
     hint = f" The nearest names are {', '.join(near)}." if near else ""
-    raise ModelError(f"There is no network {name!r}.{hint} All {len(specs)} are listed by: python -m cam models")
+    raise ModelError(
+        f"There is no network {name!r}.{hint} All {len(specs)} are listed by: python -m cam models",
+        on_page=f"There is no network {name!r}. Choose one under Network.",
+    )

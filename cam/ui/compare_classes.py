@@ -31,9 +31,12 @@ def show_classes(scene: Scene, controls: DeltaGenerator) -> None:
     with controls:
         others = _choose_others(scene)
         toggle, sentence = st.columns([1, 2], vertical_alignment="center")
-        one_scale = toggle.toggle("One scale for all maps", True, key="one_scale", bind="query-params")
-        sentence.markdown(_SCALES[one_scale])
-        if not others:
+        one_scale = toggle.toggle(
+            "One scale for all maps", True, key="one_scale", bind="query-params", disabled=not others
+        )
+        if others:
+            sentence.markdown(_SCALES[one_scale])
+        else:
             st.info("Choose at least one class to compare with.", icon=":material/add:")
     maps = [_class_map(scene, index) for index in (scene.chosen.index, *others)]
     show_maps(scene, maps, maximum=max(one.peak for one in maps) if one_scale else None)

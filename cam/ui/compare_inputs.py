@@ -63,7 +63,11 @@ def _second_map(scene: Scene, spec: ModelSpec) -> Map | None:
     try:
         explanation = cached.explained(scene.photo, spec.name, "whole")
         index = _same_class(scene, explanation)
-    except (LabelError, ModelError) as error:
+    except ModelError as error:
+        with line:
+            show_warning(networks.told(spec, error, chosen=False))
+        return None
+    except LabelError as error:
         with line:
             show_warning(f"{spec.title}: {error}")
         return None

@@ -83,7 +83,8 @@ def _explain() -> None:
     st.markdown(
         "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
         "head. All others are estimates, each with its own idea of what matters. Where they agree, believe the place, "
-        "not the edges. Eigen-CAM does not know the class at all: it shows what stands out."
+        "not the edges. **Like** says how much a map resembles the first one: 100 % is the same pattern of bright and "
+        "dark, 0 % has nothing in common with it. Eigen-CAM does not know the class at all: it shows what stands out."
     )
 
 
@@ -159,7 +160,7 @@ def _show_method(
         else:
             _offer(scene, method, made.passes, subject)
     except ModelError as error:
-        _refuse(scene, method, str(error))
+        _refuse(scene, method, error.on_page)
     return None
 
 
@@ -195,7 +196,7 @@ def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
     try:
         made.class_map(subject.index, report=report)
     except ModelError as error:
-        st.session_state.methods_refused = (subject, str(error))
+        st.session_state.methods_refused = (subject, error.on_page)
     st.rerun()
 
 

@@ -100,7 +100,10 @@ def _show(curves: Curves, label: str) -> None:
 
 
 def _chart(curves: dict[str, list[float]], across: str, up: str, top: float) -> alt.Chart:
-    """Lines by name; the probability goes up to `top`, so that charts side by side have one scale."""
+    """Lines by name; the probability goes up to `top`, so that charts side by side have one scale.
+
+    Both axes say where they end, because Vega draws them a moment before the rows have come.
+    """
     names = list(curves)
     rows = [
         {"share": step / _STEPS, "probability": value, "order": name}
@@ -113,7 +116,7 @@ def _chart(curves: dict[str, list[float]], across: str, up: str, top: float) -> 
         alt.Chart(alt.Data(values=rows), height=380)
         .mark_line(strokeWidth=4)
         .encode(
-            alt.X("share:Q", title=across, axis=alt.Axis(format=".0%", tickCount=5)),
+            alt.X("share:Q", title=across, axis=alt.Axis(format=".0%", tickCount=5)).scale(domain=[0, 1]),
             alt.Y("probability:Q", title=up, axis=alt.Axis(format=".0%", tickCount=5)).scale(domain=[0, top]),
             alt.Color("order:N", title=None, scale=alt.Scale(domain=names, range=[FOR, NEUTRAL]), legend=legend),
             alt.StrokeDash("order:N", title=None, scale=dashes, legend=legend),

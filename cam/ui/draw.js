@@ -7,7 +7,9 @@ const SQUARE = 1 / 6;
 // Shares of the photo: what one press of an arrow key moves, and the least width and height.
 const STEP = 0.02;
 const LEAST = 0.005;
-const HINT = "Drag a box, or click";
+const HINT = `Drag a box, or ${matchMedia("(pointer: coarse)").matches ? "tap" : "click"}`;
+// On a screen as narrow as a phone's, what is above the photo is a screen long.
+const NARROW = matchMedia("(max-width: 640px)");
 const KEYS = "Arrow keys move the box, Shift and arrow keys change its size.";
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
@@ -57,9 +59,18 @@ function build(parent) {
   parts.figure.append(parts.label, parts.frame, parts.below, parts.said);
   parts.figure.parts = parts;
   parent.append(parts.figure);
+  bringBack(parts.figure);
   listenToPointer(parts);
   listenToKeys(parts);
   return parts;
+}
+
+// A new photo takes the place of one that is scrolled up by now, as far as the button below it, and the question too.
+function bringBack(figure) {
+  requestAnimationFrame(() => {
+    const room = parseFloat(getComputedStyle(figure).scrollMarginTop);
+    if (NARROW.matches && figure.getBoundingClientRect().top < room) figure.scrollIntoView({ block: "start" });
+  });
 }
 
 function show(parts, rectangle) {

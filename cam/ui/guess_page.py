@@ -1,5 +1,6 @@
 """The page "Guess first": the student marks where the network looks, then the map is revealed."""
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -18,6 +19,8 @@ from cam.ui.messages import plain, show_reported
 from cam.ui.samples import list_samples
 
 _STYLE = Path(__file__).with_name("guess_page.css")
+# Longer than between the two clicks of a double click, shorter than anybody needs to see the map.
+_DOUBLE_CLICK_SECONDS = 0.6
 _CASES = {case.name: case for case in CASES}
 
 
@@ -42,7 +45,7 @@ def guess_page() -> None:
         told, tally = st.columns(2, gap="medium")
     with told:
         with st.container(horizontal=True, vertical_alignment="center", key="guess_numbers"):
-            _buttons(case, scene, subject, box)
+            _button(case, scene, subject, box)
             if made is not None and made.caught is not None:
                 _numbers(made)
         if made is not None:
@@ -52,11 +55,14 @@ def guess_page() -> None:
 
 
 def _arrive() -> None:
-    """From another page, or by a link with a photo, the page opens with that photo; else with the first case."""
+    """With a photo of one's own, or by a link with a photo, the page opens with that photo; else with the first case.
+
+    A sample that another page has shown is no guess any more: its map was on the screen a moment ago.
+    """
     state, params = st.session_state, st.query_params
-    named = "photo" in state or "photo" in params
+    named = "photo" in params
     link.open_link(CASES[0].sample)
-    if named and "case" not in state and "case" not in params:
+    if (named or not state.photo.sample) and "case" not in state and "case" not in params:
         state.case = OWN
 
 
@@ -138,32 +144,34 @@ def _pixels(box: Rectangle, size: tuple[int, int]) -> Box:
     return Box(round(left * width), round(top * height), round(right * width), round(bottom * height), 0.0)
 
 
-def _buttons(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
-    """Reveal, and on to the next case."""
-    made = subject in guesses()
-    st.button(
-        "Reveal",
-        key="guess_reveal",
-        type="secondary" if made else "primary",
-        disabled=made or box is None,
-        on_click=_reveal,
-        args=(case, scene, subject, box),
-    )
-    if case is not CASES[-1]:
-        st.button("Next", key="guess_next", type="primary" if made else "secondary", on_click=_go_on, args=(case,))
+def _button(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
+    """Reveal, and then on to the next case: one button, so that whoever pressed it by a key is still on it."""
+    if subject in guesses():
+        text = "First case" if case is CASES[-1] else "Next"
+        st.button(text, key="guess_go", type="primary", on_click=_go_on, args=(case,))
+        return
+    st.button("Reveal", key="guess_go", type="primary", on_click=_reveal, args=(case, scene, subject, box))
+    if st.session_state.pop("guess_unmarked", None) == subject:
+        st.markdown("Mark the photo first.")
 
 
-def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle) -> None:
+def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
     # The last change may have come with the click itself.
     box = drawn_box(_drawing(subject)) or box
+    if box is None:
+        st.session_state.guess_unmarked = subject
+        return
     heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
     title = scene.photo.title if case.name == OWN else case.title
     made = Guess(title, scene.chosen.label, box, guess.caught(heatmap, box), guess.marked(box))
     st.session_state.guesses = {**guesses(), subject: made}
+    st.session_state.guess_revealed = time.monotonic()
 
 
 def _go_on(case: Case) -> None:
-    held.change("case", CASES[CASES.index(case) + 1].name)
+    # The second click of a double click on Reveal is none on Next.
+    if time.monotonic() - st.session_state.guess_revealed > _DOUBLE_CLICK_SECONDS:
+        held.change("case", CASES[(CASES.index(case) + 1) % len(CASES)].name)
 
 
 def _numbers(made: Guess) -> None:

@@ -17,6 +17,8 @@ _WITHOUT_EXACT = (
     "{} has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
     "Compare, Cover it up and Guess first can show it."
 )
+_UNTRAINED = "Its weights were not learned: it knows nothing, and its maps mean nothing."
+_NO_DOWNLOADS = "Ask who runs this server for it."
 # What is said of networks without weights, where visitors may have them downloaded and where not.
 _OTHERS = {
     True: "The others can be downloaded: choose one, and its size is shown.",
@@ -51,13 +53,11 @@ def choose_network() -> ModelSpec:
 
 
 def _line(spec: ModelSpec) -> str:
-    """One line on a network: parameters, input, and where its weights are."""
+    """One line on a network: parameters, input, and how large its weights are."""
     if spec.own:
         return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
-    return (
-        f"**{spec.title}**: {_millions(spec.parameters)} parameters, trained on {spec.size} × {spec.size} pixels, "
-        f"weights {spec.source.place}"
-    )
+    learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size)}"
+    return f"**{spec.title}**: {_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
 
 
 def is_ready(spec: ModelSpec) -> bool:
@@ -82,9 +82,9 @@ def explain(
         try:
             explanation = cached.explained(photo, candidate.name, fit, detail=detail)
             if exact and not explanation.exact:
-                raise ModelError(f"{_WITHOUT_EXACT.format(candidate.title)}")
+                raise ModelError(_WITHOUT_EXACT.format(candidate.title))
         except ModelError as error:
-            problems.append(str(error))
+            problems.append(told(candidate, error))
             continue
         for problem in problems:
             show_warning(f"{problem} You still see {candidate.title}.")
@@ -92,6 +92,27 @@ def explain(
     for problem in problems:
         show_error(problem)
     st.stop()
+
+
+def told(spec: ModelSpec, error: ModelError, *, chosen: bool = True) -> str:
+    """What a visitor is told of a network that cannot be shown: what is wrong, and who can change it.
+
+    Args:
+        spec: the network.
+        error: why it cannot be shown.
+        chosen: whether it is the network of all pages, for which the first one has a button then.
+    """
+    if not _can_be_brought(spec):
+        return error.on_page
+    size = megabytes(spec.source.size)
+    wrong = error.on_page if spec.available else f"{spec.title} is not on this computer yet ({size})."
+    brings = f"“Get {spec.title}” on the page See downloads it{'' if chosen else ', once it is chosen there'}."
+    return f"{wrong} {brings if read_settings().downloads else _NO_DOWNLOADS}"
+
+
+def _can_be_brought(spec: ModelSpec) -> bool:
+    """Whether a download would bring weights that are missing or damaged."""
+    return isinstance(spec.source, KerasFile) and (not spec.available or loading.is_broken(spec.name))
 
 
 def remember(spec: ModelSpec, explanation: Scored) -> None:
@@ -119,9 +140,10 @@ def describe(spec: ModelSpec, explanation: Scored) -> str:
     rows, columns, _ = explanation.features.shape
     views = f" in {explanation.views} views" if explanation.views > 1 else ""
     by = "" if explanation.exact else f" by {explanation.method.title}"
+    untrained = "" if spec.trained else f". {_UNTRAINED}"
     return (
         f"**{plain(spec.title)}** · {_millions(spec.parameters)} parameters · sees {width} × {height} pixels{views} · "
-        f"maps {columns} × {rows} cells{by}"
+        f"maps {columns} × {rows} cells{by}{untrained}"
     )
 
 
@@ -138,11 +160,7 @@ def offer_download(chosen: ModelSpec) -> None:
         return
     # The network of the notebook is offered where it is missing; the others when they are chosen.
     specs = (chosen, list_models()[0])
-    missing = [
-        spec
-        for spec in specs
-        if isinstance(spec.source, KerasFile) and (not spec.available or loading.is_broken(spec.name))
-    ]
+    missing = [spec for spec in specs if _can_be_brought(spec)]
     if not missing:
         return
     spec = missing[0]
@@ -162,7 +180,7 @@ def offer_download(chosen: ModelSpec) -> None:
     if failed and not isinstance(failed, ModelError):
         raise copy.copy(failed) from None
     if failed:
-        show_error(str(failed))
+        show_error(failed.on_page)
 
 
 @st.fragment(run_every=0.5)

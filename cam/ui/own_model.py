@@ -93,7 +93,7 @@ def _use(spec: ModelSpec, labels: tuple[str, ...], preprocessing: str, size: int
     try:
         loading.loaded_model(row.name)
     except ModelError as error:
-        show_error(str(error))
+        show_error(error.on_page)
         return
     base = loading.base_name(row.name)
     st.session_state.corrections = {**st.session_state.get("corrections", {}), base: row}

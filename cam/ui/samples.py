@@ -12,6 +12,8 @@ from cam.cached import Photo, data_uri, photo_of
 FOLDER = Path(__file__).resolve().parents[2] / "sample_images"
 DEFAULT = "dog_and_cat"
 _THUMBNAIL = (152, 114)
+# What is called otherwise on the page than in the file.
+_LICENCES = {"CC0-1.0": "CC0"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def list_samples() -> dict[str, Sample]:
 def _sample(row: dict[str, str]) -> Sample:
     path = FOLDER / row["file"]
     title = row["title"][:1].upper() + row["title"][1:]
-    return Sample(path.stem, title, f"{row['author']}, {row['licence']}", path)
+    licence = _LICENCES.get(row["licence"], row["licence"])
+    return Sample(path.stem, title, f"{row['author']}, {licence}", path)
 
 
 @cache

@@ -20,6 +20,15 @@ from cam.pictures import Look, drawn, figure_file, percent
 # What a file's name does not have on every system, and spaces.
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
 
+# What is in each file, and what opens it.
+_HELP = {
+    "Overlay, PNG": "The photo with the heat over it, a picture.",
+    "Figure, PNG": "Photo and heat with a title and the colour scale, a picture.",
+    "Figure, PDF": "Photo and heat with a title and the colour scale, sharp at any size, for print.",
+    "Map, CSV": "The map's numbers as text, one row of cells a line. A spreadsheet opens it.",
+    "Map, NPY": "The map's numbers for programs in Python: numpy.load opens it.",
+}
+
 
 @dataclass(frozen=True)
 class View:
@@ -68,7 +77,7 @@ def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) ->
             told["bytes"] = len(data)
             return data
 
-    row.download_button(label, made, name, mime, key=f"save_{label}", on_click="ignore")
+    row.download_button(label, made, name, mime, key=f"save_{label}", help=_HELP[label], on_click="ignore")
 
 
 def _overlay(photo: cached.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:

@@ -8,6 +8,8 @@ import pandas as pd
 from cam.models.anatomy import CONVOLUTION, DENSE, Anatomy, Block
 from cam.ui.colors import NEUTRAL, PLACE
 
+# In pixels, with the axis and the legend. Streamlit fits charts into their place, for which Vega needs a number.
+_CHART_HEIGHT = 272
 _IN_CONVOLUTIONS, _IN_DENSE = "convolutions", "dense layers"
 
 
@@ -19,18 +21,22 @@ def drawing(anatomies: tuple[Anatomy, ...]) -> str:
 def _network(anatomy: Anatomy) -> str:
     kept = [_box(block, anatomy) for block in anatomy.blocks if block.keeps_where]
     lost = [_box(block, anatomy) for block in anatomy.blocks if not block.keeps_where]
-    verdict = (
-        f'<p class="verdict">ClassCam refuses it: <q>{escape(anatomy.refusal)}</q></p>'
-        if anatomy.refusal
-        else '<p class="verdict">ClassCam can explain it: one average and one dense layer follow the last maps.</p>'
-    )
     return (
         f'<section><h3>{escape(anatomy.title)}</h3><p class="total">{millions(anatomy.parameters)} parameters, '
         f"photo {anatomy.size} × {anatomy.size}</p>"
         f'<div class="keeps"><p>Keeps “where”: each number has a place</p><ol>{"".join(kept)}</ol></div>'
         f'<div class="lost"><p>“Where” is lost: one row of numbers</p><ol>{"".join(lost)}</ol></div>'
-        f"{verdict}</section>"
+        f'<p class="verdict">{_verdict(anatomy)}</p></section>'
     )
+
+
+def _verdict(anatomy: Anatomy) -> str:
+    """What the engine's check of the network comes to: an exact map, or an estimate."""
+    if not anatomy.refusal:
+        return "ClassCam can explain it exactly: one average and one dense layer follow the last maps."
+    dense = sum(block.kind == DENSE for block in anatomy.blocks)
+    mixes = f"{dense} dense layers mix" if dense > 1 else "what follows the last maps mixes"
+    return f"It has no exact map: {mixes} all places before the scores. ClassCam can only estimate one, by gradients."
 
 
 def _box(block: Block, anatomy: Anatomy) -> str:
@@ -96,7 +102,7 @@ def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
     size = {"labelFontSize": 15, "titleFontSize": 15}
     return (
         alt.Chart(
-            table, height=alt.Step(46), description="Parameters of three networks, in convolutions and in dense layers"
+            table, height=_CHART_HEIGHT, description="Parameters of three networks, in convolutions and in dense layers"
         )
         .mark_bar()
         .encode(
@@ -107,7 +113,7 @@ def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
                 scale=alt.Scale(domain=[_IN_CONVOLUTIONS, _IN_DENSE], range=[PLACE, NEUTRAL]),
                 legend=alt.Legend(title=None, orient="top", labelFontSize=15, labelLimit=300),
             ),
-            order=alt.Order("place"),
+            order=alt.Order("place:O"),
             tooltip=[
                 alt.Tooltip("network", title="Network"),
                 alt.Tooltip("place", title="Parameters"),

@@ -72,6 +72,7 @@ def test_two_to_four_classes_are_shown_and_a_fifth_is_not_taken():
     assert titles(at) == ["Egyptian cat", "teapot", "tabby", "German shepherd"]
     at.multiselect(key="compare_picked").set_value([]).run()
     assert titles(at) == ["Egyptian cat"] and "at least one class" in at.info[0].value
+    assert "Equally bright" not in words(at) and at.toggle(key="one_scale").disabled
     assert not at.exception
 
 

@@ -201,6 +201,9 @@ def test_the_curves_are_drawn_once_with_their_areas(fresh):
         names = list(dict.fromkeys(row["order"] for row in chart))
         areas = [curve_area(line) for line in lines]
         assert names == [f"Hottest first: area {areas[0]:.3f}", f"At random: area {areas[1]:.3f}"]
+    # Without rows, which come a moment later, Vega would have no end of this axis and warn of it.
+    specs = [json.loads(row.proto.spec) for row in at.get("vega_lite_chart")]
+    assert [spec["encoding"]["x"]["scale"]["domain"] for spec in specs] == [[0, 1]] * 2
     seen = passes(LITE0)
     choose(at, "cover_fill", "grey")
     assert len(charts(at)) == 2

@@ -36,6 +36,13 @@ def test_every_photo_of_the_folder_is_in_the_gallery_with_a_credit():
     assert all(sample.title and len(sample.credit) > 5 for sample in SAMPLES.values())
 
 
+def test_credits_are_words_and_a_collage_names_the_photos_it_is_made_of():
+    assert SAMPLES["dog_and_cat"].credit == "Collage of the photos German shepherd and Chelsea cat, CC0"
+    assert {"German shepherd", "Chelsea cat"} < {sample.title for sample in SAMPLES.values()}
+    assert SAMPLES["polar_bear"].credit == "Author unknown, Public domain"
+    assert not [sample.credit for sample in SAMPLES.values() if "_" in sample.credit or ".jpg" in sample.credit]
+
+
 def test_the_gallery_has_each_samples_own_thumbnail_in_its_place():
     styles = next(html.body for html in open_page().get("html") if "--picture: url(" in html.body)
     for place, name in enumerate(SAMPLES, 1):

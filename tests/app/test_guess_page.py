@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from cam import cached
 from cam.render import heat_layer
+from cam.ui import guess_page
 from cam.ui.guess_cases import CASES, OWN
 from cam.ui.samples import list_samples
 
@@ -26,6 +27,12 @@ def _page():
     guess_page()
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """These tests click faster than people do."""
+    monkeypatch.setattr(guess_page, "_DOUBLE_CLICK_SECONDS", 0)
+
+
 def open_guess(**link: str) -> AppTest:
     """A session that opens this page first, by a link with these parameters."""
     at = AppTest.from_function(_page, default_timeout=60)
@@ -33,9 +40,13 @@ def open_guess(**link: str) -> AppTest:
     return at.run()
 
 
-def open_after(photo: cached.Photo, *, chosen: int | None = None, network: str = LITE2) -> AppTest:
-    """A session that comes from another page, where this photo, class and network were chosen."""
+def open_after(
+    photo: cached.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
+) -> AppTest:
+    """A session that comes from another page, where this photo, class and network were chosen, and opens a case."""
     at = AppTest.from_function(_page, default_timeout=60)
+    if case:
+        at.session_state["case"] = case
     for name, value in {"photo": photo, "chosen": chosen, "network": network}.items():
         at.session_state[name] = value
     return at.run()
@@ -65,7 +76,7 @@ def mark(at: AppTest, box: object) -> AppTest:
 
 
 def guess(at: AppTest, box: list[float]) -> AppTest:
-    return mark(at, box).button(key="guess_reveal").click().run()
+    return mark(at, box).button(key="guess_go").click().run()
 
 
 def numbers(at: AppTest) -> list[str]:
@@ -88,16 +99,15 @@ def test_the_page_that_opens_first_names_the_class_and_shows_no_map():
     assert at.radio(key="case").value == CASES[0].name
     assert drawing(at)["label"] == "Where does the network look for German shepherd?"
     assert drawing(at)["box"] is None and not drawing(at)["fixed"]
-    assert at.button(key="guess_reveal").disabled
     assert heat(at) is None and numbers(at) == [] and tally(at) == []
 
 
 def test_a_box_can_be_revealed_and_only_then_is_there_a_map():
     at = mark(open_guess(), LEFT_HALF)
-    assert not at.button(key="guess_reveal").disabled
+    assert at.button(key="guess_go").label == "Reveal"
     assert heat(at) is None and "data:image/png" not in everything_sent(at)
-    at.button(key="guess_reveal").click().run()
-    assert not at.exception and at.button(key="guess_reveal").disabled
+    at.button(key="guess_go").click().run()
+    assert not at.exception and at.button(key="guess_go").label == "Next"
     pixels = decoded(heat(at)["heat"])
     expected = heat_layer(engine("dog_and_cat").heatmap(DOG, size=pixels.size))
     np.testing.assert_array_equal(np.asarray(pixels), np.asarray(expected))
@@ -105,9 +115,38 @@ def test_a_box_can_be_revealed_and_only_then_is_there_a_map():
     assert drawing(at)["fixed"] and drawing(at)["box"] == LEFT_HALF
 
 
+def test_without_a_box_there_is_no_map_but_a_sentence_until_something_else_is_done():
+    at = open_guess().button(key="guess_go").click().run()
+    assert heat(at) is None and says(at, "Mark the photo first.")
+    assert not says(mark(at, LEFT_HALF), "Mark the photo first.")
+
+
+def test_a_double_click_on_reveal_does_not_go_on(monkeypatch):
+    monkeypatch.setattr(guess_page, "_DOUBLE_CLICK_SECONDS", 60)
+    at = guess(open_guess(), LEFT_HALF)
+    at.button(key="guess_go").click().run()
+    assert at.radio(key="case").value == CASES[0].name and heat(at)
+
+
+def test_reveal_becomes_the_way_on_so_that_the_focus_stays_there():
+    """The browser keeps the element of a button whose key and kind stay; with another one the focus is lost."""
+    at = mark(open_guess(), LEFT_HALF)
+    buttons = [at.button(key="guess_go").proto]
+    buttons.append(at.button(key="guess_go").click().run().button(key="guess_go").proto)
+    buttons.append(at.button(key="guess_go").click().run().button(key="guess_go").proto)
+    assert [button.label for button in buttons] == ["Reveal", "Next", "Reveal"]
+    assert len({(button.id, button.type) for button in buttons}) == 1 and not any(b.disabled for b in buttons)
+
+
+def test_after_the_last_case_comes_the_first():
+    at = guess(open_after(list_samples()["koala"].photo()), LEFT_HALF)
+    assert at.button(key="guess_go").label == "First case"
+    assert at.button(key="guess_go").click().run().radio(key="case").value == CASES[0].name
+
+
 def test_a_change_that_comes_with_the_click_on_reveal_counts():
     at = mark(open_guess(), [0.1, 0.2, 0.5, 0.7])
-    button = at.button(key="guess_reveal").click()
+    button = at.button(key="guess_go").click()
     states = at._tree.get_widget_states()
     states.widgets.add(id=component(at, "draw_guess").proto.id, json_value=json.dumps({"box": [0.1, 0.2, 0.9, 0.7]}))
     assert button.value and numbers(at._run(states))[1] == "40 %"
@@ -143,8 +182,8 @@ def test_a_guess_beside_the_evidence_loses_points():
 def test_what_is_no_box_inside_the_photo_is_no_guess(box):
     at = mark(open_guess(), box)
     assert not at.exception
-    assert at.button(key="guess_reveal").disabled
-    assert heat(at) is None
+    at.button(key="guess_go").click().run()
+    assert heat(at) is None and tally(at) == [] and says(at, "Mark the photo first.")
 
 
 def test_the_cases_cost_one_pass_each_and_guessing_none(fresh):
@@ -158,7 +197,7 @@ def test_the_cases_cost_one_pass_each_and_guessing_none(fresh):
         at = guess(at, [0.1, 0.1, 0.9, 0.8])
         assert case.label in heat(at)["title"] and case.sample == _sample(drawing(at)["id"])
         seen.append((passes(LITE2) - trained, passes(RANDOM) - shuffled))
-        at.button(key="guess_next").click().run()
+        at.button(key="guess_go").click().run()
     # The first was explained before counting began; both cases of the astronaut share one.
     assert seen == [(0, 0), (1, 0), (2, 0), (2, 0), (3, 0), (3, 1)]
     assert at.radio(key="case").value == OWN
@@ -171,7 +210,7 @@ def _sample(digest: str) -> str:
 
 def test_the_average_is_that_of_the_points():
     at = guess(open_guess(), [0, 0, 1, 1])
-    at.button(key="guess_next").click().run()
+    at.button(key="guess_go").click().run()
     at = guess(at, [0, 0.1, 1, 0.8])
     lines = tally(at)
     points = [int(line[-1].replace("−", "-")) for line in lines[:2]]
@@ -195,7 +234,7 @@ def test_the_lesson_of_a_case_has_the_engines_numbers():
 def test_a_guess_stays_when_one_comes_back_to_its_case():
     at = guess(open_guess(), LEFT_HALF)
     before = numbers(at)
-    at.button(key="guess_next").click().run()
+    at.button(key="guess_go").click().run()
     assert numbers(at) == []
     at.radio(key="case").set_value(CASES[0].name).run()
     assert numbers(at) == before and drawing(at)["box"] == LEFT_HALF
@@ -207,10 +246,21 @@ def test_start_again_forgets_guesses_and_boxes():
     at.button(key="guess_again").click().run()
     assert tally(at) == [] and heat(at) is None and drawing(at)["box"] is None
     assert component(at, "draw_guess").key != key
-    assert at.button(key="guess_reveal").disabled
+    assert at.button(key="guess_go").label == "Reveal"
 
 
-def test_from_another_page_it_opens_with_the_photo_of_that_page():
+def test_after_a_page_that_has_shown_the_map_of_a_sample_it_opens_with_the_first_case():
+    at = open_after(list_samples()["koala"].photo(), chosen=DOG, case=None)
+    assert at.radio(key="case").value == CASES[0].name
+    assert drawing(at)["alt"] == "Photo: Dog and cat (collage)"
+
+
+def test_after_another_page_it_opens_with_a_photo_of_ones_own():
+    at = open_after(cached.photo_of(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
+    assert at.radio(key="case").value == OWN and drawing(at)["alt"] == "Photo: mine.jpg"
+
+
+def test_the_last_case_has_the_photo_of_the_other_pages():
     at = open_after(list_samples()["koala"].photo(), chosen=DOG)
     assert at.radio(key="case").value == OWN
     assert drawing(at)["alt"] == "Photo: Koala"

@@ -53,15 +53,19 @@ def test_the_status_names_the_network_that_is_shown(name):
     assert class_of(at) == explanation.top(1)[0].index
 
 
-def test_a_network_without_weights_says_what_is_missing_where_it_goes_and_what_is_shown():
+@pytest.mark.parametrize(
+    ("downloads", "remedy"),
+    [("yes", "“Get ResNet-50” on the page See downloads it."), ("no", "Ask who runs this server for it.")],
+)
+def test_a_network_without_weights_says_what_is_missing_who_brings_it_and_what_is_shown(downloads, remedy, monkeypatch):
+    monkeypatch.setenv("CAM_DOWNLOADS", downloads)
     at = open_page()
     before = heat_pixels(at)
     at.selectbox(key="network").set_value(RESNET50).run()
-    said = at.warning[0].value
     assert works(at) and len(at.warning) == 1
-    assert SOURCE.path.name in said and str(SOURCE.path.parent) in said and "98 MB" in said
-    assert "The embedded networks work now." in said
-    assert said.endswith(f"You still see {find_spec(LITE2).title}.")
+    assert at.warning[0].value == (
+        f"ResNet-50 is not on this computer yet (98 MB). {remedy} You still see {find_spec(LITE2).title}."
+    )
     assert (heat_pixels(at) == before).all()
     assert find_spec(LITE2).title in status(at)
 
@@ -82,6 +86,22 @@ def test_photos_and_classes_can_be_chosen_while_a_network_without_weights_is():
     at.selectbox(key="search").set_value(DOG).run()
     assert works(at) and class_of(at) == DOG
     assert upload(at, b"not a photo").error and works(at)
+
+
+def test_of_random_weights_it_is_said_that_they_know_nothing_and_of_others_not():
+    said = "Its weights were not learned: it knows nothing, and its maps mean nothing."
+    at = open_page()
+    assert said not in status(at)
+    at.selectbox(key="network").set_value("efficientnet-lite2-random").run()
+    assert status(at).endswith(said)
+    assert "**Random weights**: 6.1 million parameters, not trained" in at.selectbox(key="network").proto.help
+
+
+def test_the_help_of_the_picker_tells_visitors_no_folder_of_the_server(damaged):
+    at = open_page(network=LITE2)
+    said = at.selectbox(key="network").proto.help
+    assert "**ResNet-50**" in said and "weights of 98 MB" in said
+    assert str(SOURCE.path.parent) not in said
 
 
 def test_another_network_ends_the_warning():
@@ -109,7 +129,9 @@ def test_a_damaged_file_leaves_what_was_shown_and_offers_the_download(damaged):
     before = picture(at, "heat")
     at.selectbox(key="network").set_value(RESNET50).run()
     assert works(at) and picture(at, "heat") == before
-    assert str(SOURCE.path) in at.warning[0].value
+    said = at.warning[0].value
+    assert SOURCE.path.name in said.replace("\\", "") and str(SOURCE.path.parent) not in said
+    assert "damaged or cut off. “Get ResNet-50” on the page See downloads it." in said
     assert len(at.button) == 1
 
 

@@ -44,6 +44,7 @@ def test_the_menu_offers_its_files_when_it_is_opened_and_makes_none_before(saved
     run_with_open(at, "Save")
     assert works(at)
     assert [button.label for button in at.get("download_button")] == FILES
+    assert all(button.proto.help for button in at.get("download_button"))
     assert list(saved) == FILES
 
 

@@ -1,6 +1,8 @@
 """The page "Why this network can do it": its numbers against the engine, and no forward pass of its own."""
 
+import dataclasses
 import html
+import json
 import re
 from concurrent.futures import Future
 
@@ -15,10 +17,10 @@ from streamlit.testing.v1 import AppTest
 
 from cam import cached
 from cam.agreement import agreement
-from cam.errors import ModelError
 from cam.render import signed_layer
 from cam.ui import picture as picture_ui
 from cam.ui.samples import list_samples
+from cam.ui.why_blocks import drawing
 from cam.ui.why_page import scientific
 
 SAMPLE, BEAR, FOX = "polar_bear", 296, 279
@@ -100,20 +102,21 @@ def test_places_are_lost_after_the_last_map_of_each_network(why):
     assert (kept, lost) == ([6, 5, 5], [4, 2, 2])
 
 
-def test_the_refusal_is_the_sentence_of_the_engine_word_for_word(why):
-    import keras
+def test_what_is_said_of_a_network_follows_from_the_engines_check_of_it(why):
+    said = words(why)
+    assert (
+        "It has no exact map: 3 dense layers mix all places before the scores. "
+        "ClassCam can only estimate one, by gradients."
+    ) in said
+    assert said.count("It has no exact map") == 1
+    assert said.count("ClassCam can explain it exactly") == 2
+    assert "refuse" not in said
 
-    from cam.models.head import find_head
 
-    inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Flatten()(inputs)
-    for name, units in (("fc1", 6), ("fc2", 6), ("predictions", 4)):
-        x = keras.layers.Dense(units, name=name)(x)
-    with pytest.raises(ModelError) as caught:
-        find_head(keras.Model(inputs, x))
-    assert f"ClassCam refuses it: {caught.value}" in words(why)
-    assert words(why).count("ClassCam refuses it") == 1
-    assert words(why).count("ClassCam can explain it") == 2
+def test_a_network_that_is_refused_for_another_reason_is_not_said_to_have_many_dense_layers(why):
+    lite = cached.anatomies().result()[-1]
+    said = drawing((dataclasses.replace(lite, refusal="A reason."),))
+    assert "what follows the last maps mixes all places" in said and "exactly" not in said and "A reason." not in said
 
 
 def test_the_chart_has_the_millions_of_both_places(why):
@@ -130,6 +133,12 @@ def test_the_chart_has_the_millions_of_both_places(why):
             ("EfficientNet-Lite2", "dense layers"): 1.281,
         }
     )
+
+
+def test_the_chart_is_one_that_vega_does_not_warn_of(why):
+    """Bars have an order, and a height that can be fitted into its place."""
+    spec = json.loads(why.get("vega_lite_chart")[0].proto.spec)
+    assert spec["encoding"]["order"]["type"] == "ordinal" and isinstance(spec["height"], int)
 
 
 @pytest.mark.parametrize("network", [LITE2, LITE0, RANDOM])

@@ -4,6 +4,8 @@ import pytest
 from late_answers import LateAnswers
 from page_parts import expect, wait_for_heat, wait_until_idle
 
+from cam.ui.guess_page import _DOUBLE_CLICK_SECONDS
+
 pytestmark = pytest.mark.browser
 
 FRAME = "[class*=st-key-draw_guess] .frame"
@@ -58,10 +60,12 @@ def reveal(page) -> dict[str, str]:
     return {name: number.strip() for name, number in zip(names, numbers.all_inner_texts(), strict=True)}
 
 
-def test_from_another_page_it_opens_with_that_pages_photo_and_class(page):
+def test_from_another_page_it_opens_with_the_first_case_and_the_last_has_that_pages_photo_and_class(page):
     page.locator(".st-key-row").get_by_text("German shepherd", exact=True).click()
     wait_for_heat(page, "German shepherd")
     page.get_by_role("link", name="Guess first").click()
+    expect(page.locator(".st-key-case label[data-selected=true]")).to_have_text("Two animals")
+    page.locator(".st-key-case").get_by_text("This photo").click()
     expect(page.locator(".st-key-case label[data-selected=true]")).to_have_text("This photo")
     expect(page.locator("[class*=st-key-draw_guess] figcaption")).to_have_text(
         "Where does the network look for German shepherd?"
@@ -69,7 +73,6 @@ def test_from_another_page_it_opens_with_that_pages_photo_and_class(page):
 
 
 def test_a_drag_marks_a_box_and_the_reveal_shows_the_map_with_it(guess):
-    expect(guess.get_by_role("button", name="Reveal")).to_be_disabled()
     drag(guess, (0.1, 0.2), (0.5, 0.7))
     assert shares(guess) == pytest.approx([0.1, 0.2, 0.5, 0.7], abs=0.01)
     assert guess.locator("img.heat").count() == 0
@@ -119,8 +122,6 @@ def test_arrow_keys_make_move_and_resize_the_box(guess):
         frame.press("Shift+ArrowDown")
     assert shares(guess) == pytest.approx([left - 0.1, top, right - 0.1, bottom + 0.1], abs=0.01)
     width, height = right - left, bottom - top + 0.1
-    expect(guess.get_by_role("button", name="Reveal")).to_be_enabled()
-    wait_until_idle(guess)
     assert reveal(guess)["Photo marked"] == f"{round(100 * width * height)} %"
 
 
@@ -137,7 +138,7 @@ def test_a_finger_draws_and_the_page_does_not_scroll_under_it(guess):
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert shares(guess) == pytest.approx([0.2, 0.3, 0.5, 0.8], abs=0.02)
     assert guess.locator(FRAME).bounding_box() == area
-    expect(guess.get_by_role("button", name="Reveal")).to_be_enabled()
+    assert reveal(guess)["Photo marked"] == "15 %"
 
 
 def test_the_photo_stays_where_it_is_while_the_answer_to_a_box_arrives(new_page):
@@ -152,4 +153,38 @@ def test_the_photo_stays_where_it_is_while_the_answer_to_a_box_arrives(new_page)
     places = [page.locator(FRAME).bounding_box() for _ in answers.come_one_by_one()]
     assert len(places) > 10 and all(place == before for place in places)
     answers.all_come()
-    expect(page.get_by_role("button", name="Reveal")).to_be_enabled()
+    assert reveal(page)["Photo marked"] == "20 %"
+
+
+def test_the_keyboard_alone_leads_from_case_to_case(guess):
+    guess.locator(FRAME).press("ArrowLeft")
+    guess.keyboard.press("Tab")
+    focused = guess.locator(":focus")
+    for text in ("Reveal", "Next", "Reveal"):
+        expect(focused).to_have_text(text)
+        guess.wait_for_timeout(1000 * _DOUBLE_CLICK_SECONDS)
+        guess.keyboard.press("Enter")
+    expect(guess.locator(".st-key-guess_numbers")).to_contain_text("Mark the photo first.")
+    expect(focused).to_have_text("Reveal")
+    guess.keyboard.press("Shift+Tab")
+    expect(guess.locator(FRAME)).to_be_focused()
+
+
+def test_a_phone_shows_what_comes_next(new_page):
+    """The button below the photo, the map where the button was, and after Next the question of the next case."""
+    page = new_page(has_touch=True, is_mobile=True)
+    page.goto("/")
+    wait_for_heat(page)
+    open_guess(page)
+    page.set_viewport_size({"width": 375, "height": 812})
+    expect(page.locator(f"{FRAME} .hint")).to_have_text("Drag a box, or tap")
+    page.locator(FRAME).tap()
+    expect(page.get_by_role("button", name="Reveal")).to_be_in_viewport(ratio=1)
+    reveal(page)
+    expect(page.locator(MAP)).to_be_in_viewport()
+    page.wait_for_timeout(1000 * _DOUBLE_CLICK_SECONDS)
+    page.get_by_role("button", name="Next").tap()
+    expect(page.locator(".st-key-guess_question")).to_contain_text("Four hens")
+    wait_until_idle(page)
+    for place in (".st-key-guess_question p", FRAME):
+        expect(page.locator(place)).to_be_in_viewport(ratio=1)

@@ -69,6 +69,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_ones():
         "There is no network 'ResNet51'. The nearest names are resnet50, resnet152, resnet101. "
         f"All {len(cam.list_models())} are listed by: python -m cam models"
     )
+    assert caught.value.on_page == "There is no network 'ResNet51'. Choose one under Network."
 
 
 def test_a_name_unlike_any_other_is_answered_with_where_to_look():

@@ -114,6 +114,7 @@ def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(home
         KerasFile(url, MD5, len(CONTENT)).download()
     assert f"fetch {url} elsewhere and save it as {home / 'models' / 'net.h5'}" in str(caught.value)
     assert "embedded networks work now" in str(caught.value)
+    assert not any(hint in caught.value.on_page for hint in (str(home), "http"))
     assert files(home) == []
 
 
@@ -203,6 +204,7 @@ def test_a_missing_file_is_described_by_size_name_and_folder(home):
         file.require()
     assert f"put net.h5 into {home / 'models'}" in str(caught.value)
     assert "download them on the page or with python -m cam fetch" in str(caught.value)
+    assert caught.value.on_page == "The weights (98 MB) are not on this computer yet."
     assert file.place == "not on this machine (98 MB download)"
 
 
