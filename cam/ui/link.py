@@ -105,7 +105,7 @@ def _take(part: Callable[[], None], say: Callable[[str], None] = report) -> None
     try:
         part()
     except CamError as error:
-        say(str(error))
+        say(error.on_page)
 
 
 def write_link(class_label: str) -> None:

@@ -42,7 +42,7 @@ FULL = {
 def problem(wrong) -> str:
     with pytest.raises(CamError) as caught:
         wrong()
-    return str(caught.value)
+    return caught.value.on_page
 
 
 def test_a_link_sets_every_choice():
