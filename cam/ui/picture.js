@@ -70,6 +70,13 @@ function showBoxes({ frame }, boxes) {
   }
 }
 
+function showTitle({ title, value }, data) {
+  title.textContent = data.title;
+  title.classList.toggle("name", Boolean(data.name));
+  title.title = data.name;
+  value.textContent = data.value;
+}
+
 function showLegend({ below }, data) {
   below.replaceChildren();
   below.classList.toggle("plain", !data.bar);
@@ -89,8 +96,7 @@ export default function ({ data: [data], parentElement }) {
 
   const parts = parentElement.querySelector("figure")?.parts ?? build(parentElement);
   const { frame } = parts;
-  parts.title.textContent = data.title;
-  parts.value.textContent = data.value;
+  showTitle(parts, data);
   frame.style.aspectRatio = `${data.width} / ${data.height}`;
   frame.style.maxWidth = `calc(max(44vh, 16rem) * ${data.width / data.height})`;
   showPhoto(parts, data);

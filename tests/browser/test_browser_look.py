@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from page_parts import HEAT, PHOTO, expect, picture, wait_for_heat
+from page_parts import HEAT, PHOTO, expect, picture, upload, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +20,10 @@ TEXTS = {
     "end of the bar": f"{HEAT} .below span",
     "label of a widget": ".st-key-opacity label p",
 }
+
+# What is as wide as all that the page holds.
+WIDE = "() => ['html', 'body', '[data-testid=stMain]'].map(part => document.querySelector(part).scrollWidth)"
+LONG_NAMES = ("PXL_20240713_153012345.PORTRAIT-01.COVER.of.our.cats.jpg", "a holiday photo of two cats in the sun " * 4)
 
 
 def luminance(pixels: np.ndarray) -> np.ndarray:
@@ -84,9 +88,28 @@ def test_on_a_phone_the_pictures_are_below_each_other_and_nothing_is_wider_than_
     page = new_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     page.goto("/")
     wait_for_heat(page)
-    wide = "() => ['html', 'body', '[data-testid=stMain]'].map(part => document.querySelector(part).scrollWidth)"
-    assert max(page.evaluate(wide)) <= 390
+    assert max(page.evaluate(WIDE)) <= 390
     photo, heat = (page.locator(f"{part} .frame").bounding_box() for part in (PHOTO, HEAT))
     assert min(photo["width"], heat["width"]) >= 300
     assert heat["y"] >= photo["y"] + photo["height"]
     assert abs(heat["x"] - photo["x"]) <= 1
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_long_name_of_a_photo_takes_one_line_and_moves_nothing(new_page, sample, tmp_path, name):
+    path = tmp_path / f"{name}.jpg"
+    sample("koala").save(path)
+    page = new_page(viewport={"width": 1280, "height": 800})
+    page.goto("/")
+    wait_for_heat(page)
+    upload(page, path)
+    wait_for_heat(page, "koala")
+    title = page.locator(f"{PHOTO} .title")
+    expect(title).to_have_attribute("title", path.name)
+    photo, heat = (page.locator(f"{part} .frame").bounding_box() for part in (PHOTO, HEAT))
+    assert photo["y"] == heat["y"]
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator(".st-key-picture_compare_0 img.heat")).to_be_visible()
+    wait_until_idle(page)
+    assert max(page.evaluate(WIDE)) <= 1280
+    assert title.bounding_box()["height"] < 40
