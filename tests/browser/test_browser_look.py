@@ -48,6 +48,17 @@ def crop(screen: np.ndarray, part) -> np.ndarray:
     return screen[box["y"] :, box["x"] :][: box["height"], : box["width"]]
 
 
+def open_by_link(new_page, name: str, sign: str):
+    """A page of the app, with `sign` on it, reached by the navigation."""
+    page = new_page()
+    page.goto("/")
+    wait_for_heat(page)
+    page.get_by_role("link", name=name).click()
+    expect(page.locator(sign)).to_be_visible()
+    wait_until_idle(page)
+    return page
+
+
 @pytest.mark.parametrize(("grey", "ratio"), [(0x77, 4.48), (0, 21)])
 def test_contrast_is_that_of_wcag(grey, ratio):
     picture = np.full((4, 4, 3), 255, np.uint8)
@@ -113,3 +124,20 @@ def test_a_long_name_of_a_photo_takes_one_line_and_moves_nothing(new_page, sampl
     wait_until_idle(page)
     assert max(page.evaluate(WIDE)) <= 1280
     assert title.bounding_box()["height"] < 40
+
+
+# Where the ends of the scale would stand over the next map, where CAM's own number made its legend higher, and a phone.
+@pytest.mark.parametrize("width", [1280, 768, 375])
+def test_the_legends_of_four_methods_stay_below_their_maps_and_are_equally_high(new_page, width):
+    page = open_by_link(new_page, "Compare", ".st-key-picture_compare_0 img.heat")
+    page.get_by_role("radio", name="Methods").click()
+    maps = page.locator("[class*=st-key-picture_method_]")
+    expect(maps).to_have_count(4)
+    wait_until_idle(page)
+    page.set_viewport_size({"width": width, "height": 1024})
+    assert max(page.evaluate(WIDE)) <= width
+    for one in maps.all():
+        figure = one.locator("figure").bounding_box()
+        for text in one.locator(".below span").all():
+            assert text.bounding_box()["x"] + text.bounding_box()["width"] <= figure["x"] + figure["width"] + 1
+    assert len({round(below.bounding_box()["height"]) for below in maps.locator(".below").all()}) == 1
