@@ -63,17 +63,14 @@ def cover_page() -> None:
 
 
 def _choose() -> Choice:
-    deed, part, share, fill = st.columns([1, 1.5, 1, 1.5], vertical_alignment="bottom")
-    with deed:
+    fills = {row.name: row for row in FILLS}
+    # Each is as wide as it is; those that the row has no room for begin another one.
+    with st.container(horizontal=True, gap="medium", key="cover_choices"):
         keep = _control("What to do", _DEEDS, "cover") == "keep"
-    with part:
         by_hand = _control("Which part", _PARTS, "cover_part") == "box"
-    with share:
         percentage = _control(
             "Share in %", {share: str(share) for share in _SHARES}, "cover_share", default=20, disabled=by_hand
         )
-    with fill:
-        fills = {row.name: row for row in FILLS}
         name = _control("Cover with", {row.name: row.title for row in FILLS}, "cover_fill")
     return Choice(keep, by_hand, percentage, fills[name])
 
@@ -88,6 +85,7 @@ def _control(label: str, titles: dict, key: str, *, default: object = None, disa
         format_func=titles.get,
         key=key,
         disabled=disabled,
+        wrap=True,
         bind="query-params",
         persist_state="session",
     )
