@@ -66,8 +66,8 @@ def test_a_picture_keeps_its_title_and_its_heat_until_the_next_one_can_be_shown(
     # The photo, and the photo and the heat beside it.
     page.wait_for_function("window.held.length === 3")
     titles = [page.locator(f"{part} .title") for part in (PHOTO, HEAT)]
-    assert [title.inner_text() for title in titles] == ["Dog and cat (collage)", "Evidence for Egyptian cat"]
-    expect(page.locator(f"{PHOTO} img")).to_have_attribute("alt", "Photo: Dog and cat (collage)")
+    assert [title.inner_text() for title in titles] == ["Dog and cat", "Evidence for Egyptian cat"]
+    expect(page.locator(f"{PHOTO} img")).to_have_attribute("alt", "Photo: Dog and cat")
     expect(page.locator(f"{HEAT} img.heat")).to_have_attribute("alt", re.compile("Egyptian cat"))
     shapes = [page.locator(f"{part} .frame").evaluate("frame => frame.style.aspectRatio") for part in (PHOTO, HEAT)]
     assert shapes == ["1024 / 439"] * 2
