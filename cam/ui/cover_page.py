@@ -8,11 +8,10 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import FILLS, Fill, box_mask, cover, hottest
-from cam.pictures import percent
 from cam.ui import picture
 from cam.ui.cover_curves import show_curves
 from cam.ui.cover_looks import Look, fitted, look, random_probabilities
-from cam.ui.cover_result import show_before, show_best, show_probabilities
+from cam.ui.cover_result import short, show_before, show_best, show_probabilities
 from cam.ui.draw import draw_box
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.messages import plain
@@ -164,6 +163,7 @@ def _show_numbers(scene: Scene, choice: Choice, seen: Look, mask: np.ndarray, na
 
 def _names(choice: Choice, share: float) -> tuple[str, str]:
     """What was done, and what it is compared with, in words."""
-    part = "your box" if choice.by_hand else f"the hottest {percent(share)}"
-    deed = "Only" if choice.keep else "Without"
-    return f"{deed} {part}", f"{deed} as much at random"
+    part = "your box" if choice.by_hand else f"the hottest {short(share)}"
+    if choice.keep:
+        return f"Only {part}", "As much kept at random"
+    return f"Without {part}", "As much hidden at random"
