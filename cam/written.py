@@ -7,6 +7,7 @@ from decimal import Decimal
 
 # A float32 has about seven digits, so more decimals than this say nothing of the network.
 _MOST_DECIMALS = 6
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float, decimals: int, *, plus: bool = False) -> str:
@@ -15,6 +16,14 @@ def number(value: float, decimals: int, *, plus: bool = False) -> str:
     if not Decimal(text.replace(",", "")):
         return text
     return "−" + text if value < 0 else f"+{text}" if plus else text
+
+
+def scientific(value: float) -> str:
+    """A number above zero with two digits and a power of ten, 3.8 × 10⁻⁶; or 0."""
+    if not value:
+        return "0"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}"
 
 
 def written_sum(first: float, second: float, *totals: float) -> list[str]:

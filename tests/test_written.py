@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from cam.written import number, written_product, written_sum
+from cam.written import number, scientific, written_product, written_sum
 
 
 def value(text: str) -> Decimal:
@@ -72,3 +72,11 @@ def test_products_are_true_as_written():
         a, b, product = map(value, written_product(first, second))
         assert round(a * b, 3) == product
         assert abs(float(product) - first * second) <= 0.0005001
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (3.8147e-6, "3.8 × 10⁻⁶"), (9.96e-7, "1.0 × 10⁻⁶"), (0.5, "5.0 × 10⁻¹"), (1.2e-10, "1.2 × 10⁻¹⁰")],
+)
+def test_small_numbers_are_written_with_a_power_of_ten(value, text):
+    assert scientific(value) == text

@@ -15,6 +15,8 @@ from cam.ui.frame import Scene
 from cam.ui.messages import plain
 from cam.written import number
 
+_ROW = ".st-key-compare_row"
+
 
 @dataclass(frozen=True, eq=False)
 class Map:
@@ -47,8 +49,14 @@ def show_maps(scene: Scene, maps: list[Map | Callable[[], Map | None]], *, maxim
         maps: up to four; a function that returns None leaves its place to what it has written there.
         maximum: upper end of the scale of all maps; each its own where there is none.
     """
+    # Streamlit takes the gaps from the columns in equal parts, so that a narrow one is lower than it should be.
     widths = [_width(scene.shown if callable(one) else one.shown) for one in maps]
-    for place, (column, given) in enumerate(zip(st.columns(widths, gap="medium"), maps, strict=True)):
+    shares = "".join(
+        f"{_ROW} .stColumn:nth-child({place}) {{ flex: {width:.4f} 1 0 }}\n" for place, width in enumerate(widths, 1)
+    )
+    st.html(f"<style>@media (min-width: 641px) {{ {shares} }}</style>")
+    columns = st.container(key="compare_row").columns(len(maps), gap="medium")
+    for place, (column, given) in enumerate(zip(columns, maps, strict=True)):
         with column:
             one = given() if callable(given) else given
             if one is not None:

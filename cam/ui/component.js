@@ -1,7 +1,8 @@
 // What all components share: the photos that the browser has got, by their digest, and making elements.
 
 const photos = (window.classcamPhotos ??= new Map());
-const KEPT = 4;
+// More than a quick hand chooses before the heat of the first one is there, which takes its photo from here.
+const KEPT = 8;
 
 // A photo comes with one picture; the others of the page take it from here.
 function keep(id, uri) {

@@ -8,11 +8,10 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import FILLS, Fill, box_mask, cover, hottest
-from cam.pictures import percent
 from cam.ui import picture
 from cam.ui.cover_curves import show_curves
 from cam.ui.cover_looks import Look, fitted, look, random_probabilities
-from cam.ui.cover_result import show_before, show_best, show_probabilities
+from cam.ui.cover_result import short, show_before, show_best, show_probabilities
 from cam.ui.draw import draw_box
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.messages import plain
@@ -63,17 +62,14 @@ def cover_page() -> None:
 
 
 def _choose() -> Choice:
-    deed, part, share, fill = st.columns([1, 1.5, 1, 1.5], vertical_alignment="bottom")
-    with deed:
+    fills = {row.name: row for row in FILLS}
+    # Each is as wide as it is; those that the row has no room for begin another one.
+    with st.container(horizontal=True, gap="medium", key="cover_choices"):
         keep = _control("What to do", _DEEDS, "cover") == "keep"
-    with part:
         by_hand = _control("Which part", _PARTS, "cover_part") == "box"
-    with share:
         percentage = _control(
             "Share in %", {share: str(share) for share in _SHARES}, "cover_share", default=20, disabled=by_hand
         )
-    with fill:
-        fills = {row.name: row for row in FILLS}
         name = _control("Cover with", {row.name: row.title for row in FILLS}, "cover_fill")
     return Choice(keep, by_hand, percentage, fills[name])
 
@@ -88,6 +84,7 @@ def _control(label: str, titles: dict, key: str, *, default: object = None, disa
         format_func=titles.get,
         key=key,
         disabled=disabled,
+        wrap=True,
         bind="query-params",
         persist_state="session",
     )
@@ -166,6 +163,7 @@ def _show_numbers(scene: Scene, choice: Choice, seen: Look, mask: np.ndarray, na
 
 def _names(choice: Choice, share: float) -> tuple[str, str]:
     """What was done, and what it is compared with, in words."""
-    part = "your box" if choice.by_hand else f"the hottest {percent(share)}"
-    deed = "Only" if choice.keep else "Without"
-    return f"{deed} {part}", f"{deed} as much at random"
+    part = "your box" if choice.by_hand else f"the hottest {short(share)}"
+    if choice.keep:
+        return f"Only {part}", "As much kept at random"
+    return f"Without {part}", "As much hidden at random"

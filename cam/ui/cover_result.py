@@ -30,14 +30,20 @@ def show_before(label: str, before: float) -> None:
     st.html(f'<div class="cover-bars"><h2>Probability of {escape(label)}</h2>{bar}</div>')
 
 
+def short(probability: float) -> str:
+    """A share or a probability where room is scarce: 78 %, < 0.1 %, > 99.9 %, in one piece."""
+    text = percent(probability).replace("below", "<").replace("above", ">")
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _range(values: list[float]) -> str:
-    low, high = percent(min(values)), percent(max(values))
+    low, high = short(min(values)), short(max(values))
     return f"each {low}" if low == high else f"from {low} to {high}"
 
 
 def _bar(name: str, note: str, probability: float, color: str) -> str:
     return (
-        f"<p><b>{percent(probability)}</b><span>{escape(name)}<small>{escape(note)}</small></span>"
+        f"<p><b>{escape(short(probability))}</b><span>{escape(name)}<small>{escape(note)}</small></span>"
         f'<i style="background: {color}; width: {100 * probability:.2f}%"></i></p>'
     )
 
@@ -46,7 +52,7 @@ def show_best(rows: list[Prediction], chosen: Prediction) -> None:
     """The best classes of the covered photo, the chosen one in bold."""
     items = "".join(
         f'<li style="--share: {100 * row.probability:.2f}%"{_mark(row, chosen)}>'
-        f"<span>{escape(row.label)}</span><span>{percent(row.probability)}</span></li>"
+        f"<span>{escape(row.label)}</span><span>{escape(short(row.probability))}</span></li>"
         for row in rows
     )
     st.html(f'<div class="cover-best"><h2>What the network says now</h2><ol>{items}</ol></div>')

@@ -14,7 +14,7 @@ from cam.ui.grid import show_grid
 from cam.ui.inside_sum import add_up
 from cam.ui.messages import plain
 from cam.ui.picture import map_size, show_photo, show_signed
-from cam.written import number, written_product, written_sum
+from cam.written import number, scientific, written_product, written_sum
 
 _STYLE = Path(__file__).with_name("inside_page.css")
 _SAMPLE = "dog_and_cat"
@@ -125,7 +125,7 @@ def _compare_orders(scene: Scene, parts: Parts) -> None:
     )
     st.markdown(
         f"Tried with all {maps:,} feature maps at {_TRIED * columns} × {_TRIED * rows} pixels: the results differ by "
-        f"{difference:.7f} at most, on a map whose strongest cell is {largest}. That is rounding."
+        f"{scientific(difference)} at most, on a map whose strongest cell is {largest}. That is rounding."
     )
 
 

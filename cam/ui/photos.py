@@ -15,7 +15,7 @@ _EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"
 def choose_photo() -> cached.Photo:
     """The widgets side by side; returns the photo to explain: the last one that could be opened."""
     _open_arrived()
-    own, gallery = st.columns([1, 2.4], gap="medium")
+    own, gallery = st.columns([1, 3.6], gap="medium")
     with own.container(key="own"):
         _own_photo()
     with gallery.container(key="sample"):
@@ -45,7 +45,7 @@ def _own_photo() -> None:
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
     file = st.file_uploader(
-        "Your photo: drop it here",
+        "Your photo",
         type=_EXTENSIONS,
         key=f"upload_{turn}",
         on_change=_take_upload,

@@ -1,8 +1,9 @@
 // Draws one picture: a photo, or the heat over the photo that another picture on the page has brought.
 // The opacity follows the page's own slider as it moves, so that it needs no answer from the server.
 
-function image(uri, alt) {
+function image(name, uri, alt) {
   const node = new Image();
+  node.className = name;
   node.alt = alt;
   if (uri) node.src = uri;
   return node;
@@ -25,40 +26,42 @@ function build(parent) {
   return parts;
 }
 
-// A picture is swapped only when the next one can be painted at once, so that nothing flickers; of several on their way
-// only the last one counts.
-function swap(frame, name, next) {
-  next.className = name;
-  frame[name] = next;
-  const show = () => {
-    if (frame[name] !== next) return;
-    frame.querySelector(`img.${name}`)?.remove();
-    name === "photo" ? frame.prepend(next) : frame.querySelector("img.photo").after(next);
-  };
-  if (!frame.querySelector(`img.${name}`)) show();
-  else next.decode().catch(() => {}).then(show);
-}
-
-function showPhoto({ frame }, data) {
+// All of a picture is swapped at once, when it can be painted at once, so that nothing flickers and no title stands over
+// another photo. Until then the last one stays, also while the photo has not come; of several on their way only the
+// last one counts.
+function show(parts, data) {
+  const old = parts.frame.querySelector("img.photo");
   const uri = photos.get(data.id);
-  const old = frame.querySelector("img.photo");
-  const alt = data.heat ? "" : data.alt;
-  if (old && old.dataset.id === data.id) {
-    old.alt = alt;
-    if (!old.src && uri) old.src = uri;
-    return;
-  }
-  const next = image(uri, alt);
-  next.dataset.id = data.id;
-  swap(frame, "photo", next);
+  const same = Boolean(old?.src) && old.dataset.id === data.id;
+  parts.waits = !same && !uri;
+  if (parts.waits && old?.src) return;
+  const photo = same ? old : image("photo", uri);
+  photo.dataset.id = data.id;
+  const next = data.heat ? [photo, image("heat", data.heat, data.alt)] : [photo];
+  parts.next = next;
+  const draw = () => parts.next === next && swap(parts, data, next);
+  if (!old) return draw();
+  const decoding = next.filter((node) => node !== old && node.src).map((node) => node.decode());
+  Promise.allSettled(decoding).then(draw);
 }
 
-function showHeat({ frame }, data) {
-  const heat = image(data.heat, data.alt);
-  // The slider may have moved since the server knew where it stood.
-  const moved = document.querySelector(".st-key-opacity input")?.getAttribute("value");
-  heat.style.opacity = (moved ?? data.opacity) / 100;
-  swap(frame, "heat", heat);
+function swap(parts, data, images) {
+  const { frame } = parts;
+  const [photo, heat] = images;
+  photo.alt = data.heat ? "" : data.alt;
+  if (heat) {
+    // The slider may have moved since the server knew where it stood.
+    const moved = document.querySelector(".st-key-opacity input")?.getAttribute("value");
+    heat.style.opacity = (moved ?? data.opacity) / 100;
+  }
+  frame.style.aspectRatio = `${data.width} / ${data.height}`;
+  frame.style.maxWidth = `calc(max(44vh, 16rem) * ${data.width / data.height})`;
+  frame.querySelectorAll("img, .wait").forEach((node) => node !== photo && node.remove());
+  frame.prepend(...images);
+  showBoxes(parts, data.boxes);
+  if (data.wait) frame.append(element("div", "wait", data.wait));
+  showTitle(parts, data);
+  showLegend(parts, data);
 }
 
 function showBoxes({ frame }, boxes) {
@@ -68,6 +71,13 @@ function showBoxes({ frame }, boxes) {
     node.style.inset = `${100 * top}% ${100 * (1 - right)}% ${100 * (1 - bottom)}% ${100 * left}%`;
     frame.append(node);
   }
+}
+
+function showTitle({ title, value }, data) {
+  title.textContent = data.title;
+  title.classList.toggle("name", Boolean(data.name));
+  title.title = data.name;
+  value.textContent = data.value;
 }
 
 function showLegend({ below }, data) {
@@ -88,23 +98,14 @@ export default function ({ data: [data], parentElement }) {
   if (data.uri) keep(data.id, data.uri);
 
   const parts = parentElement.querySelector("figure")?.parts ?? build(parentElement);
-  const { frame } = parts;
-  parts.title.textContent = data.title;
-  parts.value.textContent = data.value;
-  frame.style.aspectRatio = `${data.width} / ${data.height}`;
-  frame.style.maxWidth = `calc(max(44vh, 16rem) * ${data.width / data.height})`;
-  showPhoto(parts, data);
-  if (data.heat) showHeat(parts, data);
-  showBoxes(parts, data.boxes);
-  showLegend(parts, data);
-  frame.querySelector(".wait")?.remove();
-  if (data.wait) frame.append(element("div", "wait", data.wait));
+  show(parts, data);
 
-  const arrived = () => showPhoto(parts, data);
+  const arrived = () => parts.waits && show(parts, data);
   window.addEventListener("classcam-photo", arrived);
   const slider = new MutationObserver((changes) => {
     const moved = changes.find(({ target }) => target.closest(".st-key-opacity"));
-    if (moved && frame.heat) frame.heat.style.opacity = moved.target.getAttribute("value") / 100;
+    const heat = parts.frame.querySelector("img.heat");
+    if (moved && heat) heat.style.opacity = moved.target.getAttribute("value") / 100;
   });
   slider.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["value"] });
   return () => {

@@ -26,7 +26,8 @@ def map_size(shown: Shown) -> tuple[int, int]:
 
 def show_photo(photo: Photo, shown: Shown, *, key: str = "photo") -> None:
     """The photo with its title and credit; other pictures on the page take it from here, so it is sent once."""
-    _mount(key, photo, shown, uri=shown.uri, title=photo.title, alt=f"Photo: {photo.title}", below=photo.credit)
+    name = photo.title
+    _mount(key, photo, shown, uri=shown.uri, title=name, name=name, alt=f"Photo: {name}", below=photo.credit)
 
 
 def show_waiting(photo: Photo, shown: Shown, *, title: str, text: str, key: str = "waiting") -> None:
@@ -164,7 +165,7 @@ def _bar(colors: np.ndarray, low: str, high: str, start: float, end: float, *, e
 
 def _mount(key: str, photo: Photo, shown: Shown, **data: object) -> None:
     width, height = shown.size
-    defaults = {"uri": None, "heat": None, "wait": None, "bar": None, "below": "", "value": "", "boxes": []}
+    defaults = {"uri": None, "heat": None, "wait": None, "bar": None, "below": "", "name": "", "value": "", "boxes": []}
     data = {**defaults, "id": photo.digest, "width": width, "height": height, **data}
     # In a list, because Streamlit imports pandas to look for tables in a dict: 0.2 s and 70 MB.
     _picture(key=f"picture_{key}", data=[data])

@@ -11,10 +11,10 @@ from cam.agreement import Agreement
 from cam.ui import picture, why_blocks
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.messages import plain
+from cam.written import scientific
 
 _SAMPLE = "polar_bear"
 _STYLE = Path(__file__).with_name("why_page.css")
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def why_page() -> None:
@@ -99,14 +99,6 @@ def _facts(result: Agreement) -> str:
     boxes = "".join(f"<div><p>{name}</p><strong>{value}</strong><p>{about}</p></div>" for name, value, about in facts)
     note = "Numbers are kept to about seven digits, so two orders of adding up agree no further than that."
     return f'<div class="facts">{boxes}</div><p class="note">{note}</p>'
-
-
-def scientific(value: float) -> str:
-    """A number above zero with two digits and a power of ten, 3.8 × 10⁻⁶; or 0."""
-    if not value:
-        return "0"
-    digits, power = f"{value:.1e}".split("e")
-    return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}"
 
 
 def _show_pictures(scene: Scene, result: Agreement) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 
 import numpy as np
 import pyarrow.ipc
@@ -13,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from cam import cached, loading
 from cam.faithfulness import FILLS, box_mask, cover, curve_area, deletion, hottest, insertion, random_heat, random_mask
 from cam.images import open_image, resized
-from cam.pictures import percent
 from cam.ui.cover_looks import DRAWS
+from cam.ui.cover_result import short
 from cam.ui.samples import list_samples
 
 SAMPLE = "german_shepherd"
@@ -51,11 +52,12 @@ def html(at: AppTest, name: str) -> str:
 
 def numbers(at: AppTest) -> list[str]:
     """Before, after, and at random."""
-    return re.findall(r"<b>([^<]*)</b>", html(at, "cover-bars"))
+    return [unescape(text) for text in re.findall(r"<b>([^<]*)</b>", html(at, "cover-bars"))]
 
 
 def best(at: AppTest) -> list[tuple[str, str]]:
-    return re.findall(r"<span>([^<]*)</span><span>([^<]*)</span>", html(at, "cover-best"))
+    rows = re.findall(r"<span>([^<]*)</span><span>([^<]*)</span>", html(at, "cover-best"))
+    return [(unescape(label), unescape(text)) for label, text in rows]
 
 
 def layer(at: AppTest) -> np.ndarray:
@@ -87,7 +89,7 @@ class Expected:
         assert {int(draw.sum()) for draw in draws} == {int(mask.sum())}
         others = [self.covered(~draw if keep else draw, fill) for draw in draws]
         before = float(self.whole.probabilities[self.index])
-        return [percent(value) for value in (before, self.covered(~mask if keep else mask, fill), np.mean(others))]
+        return [short(value) for value in (before, self.covered(~mask if keep else mask, fill), np.mean(others))]
 
 
 def choose(at: AppTest, key: str, value: object) -> AppTest:
@@ -100,7 +102,8 @@ def test_the_page_opens_with_the_hottest_fifth_hidden_in_grey():
     assert not at.exception
     assert numbers(at) == expected.numbers(hottest(expected.heat, 0.2), GREY)
     words = html(at, "cover-bars")
-    assert "Probability of German shepherd" in words and "Without the hottest 20 %" in words
+    assert "Probability of German shepherd" in words and "Without the hottest 20\N{NO-BREAK SPACE}%" in words
+    assert "As much hidden at random" in words
     assert f"mean of {DRAWS} draws" in words
 
 
@@ -126,7 +129,7 @@ def test_the_best_classes_are_those_of_the_covered_photo():
     expected = Expected(index=DOG)
     covered = cover(expected.image, hottest(expected.heat, 0.2), GREY)
     rows = expected.model.explain(covered, fit="given").top(5)
-    assert best(at) == [(row.label, percent(row.probability)) for row in rows]
+    assert best(at) == [(row.label, short(row.probability)) for row in rows]
 
 
 def test_a_box_by_hand_is_covered_and_compared_with_as_much_at_random():
@@ -137,13 +140,14 @@ def test_a_box_by_hand_is_covered_and_compared_with_as_much_at_random():
     np.testing.assert_array_equal(layer(at)[..., 3] == 255, mask)
     choose(at, "cover", "keep")
     assert numbers(at) == expected.numbers(mask, GREY, keep=True)
+    assert "Only your box" in html(at, "cover-bars") and "As much kept at random" in html(at, "cover-bars")
 
 
 def test_without_a_box_nothing_is_covered_and_the_network_is_not_asked(fresh):
     open_cover()
     before = passes(LITE0)
     at = open_cover(cover_part="A box by hand")
-    assert numbers(at) == [percent(float(engine(SAMPLE, LITE0).probabilities[DOG]))]
+    assert numbers(at) == [short(float(engine(SAMPLE, LITE0).probabilities[DOG]))]
     assert layer(at)[..., 3].max() == 0
     assert passes(LITE0) == before + 1  # the test's own
 
@@ -254,4 +258,9 @@ def test_the_network_with_random_weights_is_covered_too():
 def test_a_link_with_an_empty_value_opens_with_the_first_choice(key):
     at = open_cover(**{key: ""})
     assert not at.exception
-    assert "Without the hottest 20 %" in html(at, "cover-bars")
+    assert "Without the hottest 20\N{NO-BREAK SPACE}%" in html(at, "cover-bars")
+
+
+@pytest.mark.parametrize(("probability", "text"), [(0.2, "20 %"), (0.0001, "< 0.1 %"), (0.9999, "> 99.9 %")])
+def test_a_number_is_short_and_in_one_piece(probability, text):
+    assert short(probability) == text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,6 +1,7 @@
 """A network without a linear head on every page: what is estimated is called so, what needs an exact map says that."""
 
 import io
+from html import escape
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 import cam
 from cam.methods import METHODS
-from cam.pictures import percent
 from cam.render import heat_layer
 from cam.ui import save
+from cam.ui.cover_result import short
 from cam.ui.guess_tally import Guess, Subject
 from cam.ui.samples import DEFAULT, list_samples
 
@@ -90,7 +91,7 @@ def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_agai
     text, label = words(at), explanation.top(1)[0].label
     assert f"Probability of {label}" in text and "Without the hottest" in text
     assert picture(at, "covered")["heat"]
-    assert f"<b>{percent(explanation.top(1)[0].probability)}</b><span>Whole photo" in text
+    assert f"<b>{escape(short(explanation.top(1)[0].probability))}</b><span>Whole photo" in text
 
 
 def test_a_guess_is_compared_with_the_estimate(flat, explanation):

@@ -21,7 +21,7 @@ from cam.render import signed_layer
 from cam.ui import picture as picture_ui
 from cam.ui.samples import list_samples
 from cam.ui.why_blocks import drawing
-from cam.ui.why_page import scientific
+from cam.written import scientific
 
 SAMPLE, BEAR, FOX = "polar_bear", 296, 279
 RANDOM = "efficientnet-lite2-random"
@@ -240,11 +240,3 @@ def test_the_page_says_that_it_reads_the_networks_and_shows_the_maps_meanwhile(m
 
 def test_the_networks_are_read_once():
     assert cached.anatomies() is cached.anatomies()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0"), (3.8147e-6, "3.8 × 10⁻⁶"), (9.96e-7, "1.0 × 10⁻⁶"), (0.5, "5.0 × 10⁻¹"), (1.2e-10, "1.2 × 10⁻¹⁰")],
-)
-def test_small_numbers_are_written_with_a_power_of_ten(value, text):
-    assert scientific(value) == text

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from page_parts import HEAT, choose_class, choose_option, eventually, expect, heat, redrawn, steps, wait_for_heat
+from page_parts import HEAT, PHOTO, choose_class, choose_option, eventually, expect, heat, redrawn, steps, wait_for_heat
 
 import cam
 from cam.render import palette
@@ -51,13 +51,29 @@ def test_a_sample_that_is_clicked_is_explained_with_its_own_top_class(page):
 def test_a_heat_that_is_late_does_not_replace_a_newer_one(page):
     page.evaluate(HOLD_DECODING)
     rows = page.locator(".st-key-row [data-testid=stRadioOption]")
-    for name in ("tabby", "German shepherd"):
+    for count, name in enumerate(("tabby", "German shepherd"), 1):
         rows.get_by_text(name, exact=True).click()
-        expect(page.locator(f"{HEAT} .title")).to_have_text(f"Evidence for {name}")
-    page.wait_for_function("window.held.length === 2")
+        page.wait_for_function(f"window.held.length === {count}")
     page.evaluate("held.reverse().forEach(done => done())")
     expect(page.locator(f"{HEAT} img.heat")).to_have_attribute("alt", re.compile("German shepherd"))
     expect(page.locator(f"{HEAT} img.heat")).to_have_count(1)
+
+
+def test_a_picture_keeps_its_title_and_its_heat_until_the_next_one_can_be_shown(page):
+    page.evaluate(HOLD_DECODING)
+    page.locator(".st-key-sample [data-testid=stRadioOption]").get_by_text("Crab").click()
+    page.wait_for_url("**/?*photo=crab*")
+    # The photo, and the photo and the heat beside it.
+    page.wait_for_function("window.held.length === 3")
+    titles = [page.locator(f"{part} .title") for part in (PHOTO, HEAT)]
+    assert [title.inner_text() for title in titles] == ["Dog and cat", "Evidence for Egyptian cat"]
+    expect(page.locator(f"{PHOTO} img")).to_have_attribute("alt", "Photo: Dog and cat")
+    expect(page.locator(f"{HEAT} img.heat")).to_have_attribute("alt", re.compile("Egyptian cat"))
+    shapes = [page.locator(f"{part} .frame").evaluate("frame => frame.style.aspectRatio") for part in (PHOTO, HEAT)]
+    assert shapes == ["1024 / 439"] * 2
+    page.evaluate("held.forEach(done => done())")
+    for title, text in zip(titles, ("Crab", "Evidence for rock crab"), strict=True):
+        expect(title).to_have_text(text)
 
 
 @pytest.mark.parametrize(("colormap", "title"), [("viridis", "Viridis"), ("jet", "Jet (as in papers)")])

@@ -93,6 +93,21 @@ def test_the_cells_lie_over_the_photo_and_fill_it(inside):
     assert max(box["x"] + box["width"] for box in boxes) == pytest.approx(frame["x"] + frame["width"], abs=1)
 
 
+def test_the_cells_are_as_large_as_the_photo_beside_them(inside):
+    photo, cells = (inside.locator(f"{part} .frame").bounding_box() for part in (".st-key-picture_photo", GRID))
+    assert [photo[side] for side in ("y", "width", "height")] == pytest.approx(
+        [cells[side] for side in ("y", "width", "height")], abs=1
+    )
+
+
+def test_on_a_phone_each_calculation_of_the_table_is_as_wide_as_the_page(inside):
+    inside.set_viewport_size({"width": 375, "height": 812})
+    inside.wait_for_function("document.documentElement.scrollWidth <= 375")
+    cells = inside.locator(".st-key-inside [data-testid=stMarkdownContainer] td:last-child").all()
+    assert len(cells) == 2
+    assert min(cell.bounding_box()["width"] for cell in cells) > 300
+
+
 def test_the_slider_adds_feature_maps_until_map_and_score_are_the_networks_own(inside):
     slider = inside.locator(".st-key-inside_maps input")
     own = equation(inside)["the network's own score"]

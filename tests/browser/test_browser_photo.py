@@ -63,7 +63,7 @@ def test_a_refused_photo_leaves_a_sentence_and_the_heat_until_the_next_is_taken(
     expect(alert).to_contain_text("photo")
     wait_for_heat(page, "Egyptian cat")
     assert np.array_equal(heat(page), before)
-    expect(page.locator(f"{PHOTO} .title")).to_have_text("Dog and cat (collage)")
+    expect(page.locator(f"{PHOTO} .title")).to_have_text("Dog and cat")
     take(page, sideways_koala)
     expect(alert).to_have_count(0)
 

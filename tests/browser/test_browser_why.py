@@ -64,3 +64,8 @@ def test_on_a_phone_the_networks_are_stacked_and_nothing_is_wider_than_the_scree
     assert len({round(box["x"]) for box in columns}) == 1
     assert columns[0]["y"] + columns[0]["height"] <= columns[1]["y"]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes(page, f"{NETWORKS} li"))
+    # The steps are below each other, each as wide as the page.
+    steps = boxes(page, ".st-key-why_same .flow:first-child span")
+    assert len(steps) == 5
+    assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in zip(steps, steps[1:], strict=False))
+    assert len({round(step["width"]) for step in steps}) == 1
