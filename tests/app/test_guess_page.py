@@ -252,7 +252,7 @@ def test_start_again_forgets_guesses_and_boxes():
 def test_after_a_page_that_has_shown_the_map_of_a_sample_it_opens_with_the_first_case():
     at = open_after(list_samples()["koala"].photo(), chosen=DOG, case=None)
     assert at.radio(key="case").value == CASES[0].name
-    assert drawing(at)["alt"] == "Photo: Dog and cat (collage)"
+    assert drawing(at)["alt"] == "Photo: Dog and cat"
 
 
 def test_after_another_page_it_opens_with_a_photo_of_ones_own():

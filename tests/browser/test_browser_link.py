@@ -92,7 +92,7 @@ def test_the_way_back_is_the_way_that_was_come(new_page):
     wait_for_heat(page, second)
 
 
-def test_back_from_another_page_leads_to_the_first_in_two_steps_and_then_further(new_page):
+def test_back_from_another_page_leads_to_the_first_in_two_steps_at_most_and_then_further(new_page):
     page = new_page()
     page.goto("/?photo=koala&network=efficientnet-lite2")
     wait_for_heat(page)
@@ -102,10 +102,11 @@ def test_back_from_another_page_leads_to_the_first_in_two_steps_and_then_further
     page.wait_for_url("**/compare?*photo=koala*")
     wait_until_idle(page)
     page.wait_for_timeout(2000)
-    # Streamlit's own step, to the page without what the link names, is one of them.
+    # Streamlit's own step, to the page without what the link names, can be one of them.
     for _ in range(2):
-        page.go_back()
-        wait_until_idle(page)
+        if "/compare" in page.url:
+            page.go_back()
+            wait_until_idle(page)
     wait_for_heat(page, second)
     page.go_back()
     page.wait_for_url(lambda url: "class=" not in url)
