@@ -26,7 +26,7 @@ _SECONDS = 1.5
 
 @dataclass(frozen=True)
 class _Left:
-    """How a run left the address: the page, what the link names, what that is in the session, and when it changed."""
+    """How a run left the address: the page, what the link names, what that is in the session, and since when."""
 
     page: str | None
     parts: dict[str, str]
@@ -121,5 +121,6 @@ def write_link(class_label: str) -> None:
     if parts != now:
         # All at once, for one step back in the browser; a part without a value is left out.
         st.query_params.update({part: parts.get(part, []) for part in _PARTS})
-        since = time.monotonic()
+        # On another page the same is written anew, and nothing was chosen.
+        since = time.monotonic() if left is None or left.seen != _seen() else since
     state.link = _Left(current_page(), parts, _seen(), since)
