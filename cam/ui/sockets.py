@@ -2,7 +2,8 @@
 
 Streamlit makes its socket in a way in which asyncio does not know it for one of TCP, and leaves Nagle's algorithm on
 (uvicorn's own has the same fault: github.com/Kludex/uvicorn/issues/3149). The second of two small parts of an answer
-then waits until the browser has confirmed the first, 40 ms on Linux: so did each file of the page, and each click.
+then waits until the client has confirmed the first, on Linux for up to 40 ms: one that keeps its connection, such as a
+proxy, waits so long for each answer. Browsers confirm sooner, and wait less.
 """
 
 import gc
