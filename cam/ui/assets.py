@@ -4,6 +4,7 @@ Streamlit sends them as they are, because compressing them anew for each visitor
 each is compressed once, and kept. Fonts are compressed already.
 """
 
+import asyncio
 import gzip
 import re
 
@@ -37,18 +38,26 @@ class Assets:
             return
         path = scope["path"]
         if path not in self._kept:
-            answer: list[Message] = []
-
-            async def take(message: Message) -> None:
-                answer.append(message)
-
-            await self._app(scope, receive, take)
-            if not _never_changes(answer[0]):
+            answer = await self._whole_answer(scope)
+            if not (_never_changes(answer[0]) and _is_whole(answer)):
                 for message in answer:
                     await send(message)
                 return
             self._kept[path] = await to_thread.run_sync(_packed, answer)
         await self._kept[path](scope, receive, send)
+
+    async def _whole_answer(self, scope: Scope) -> list[Message]:
+        """What the app answers, also to a browser that has gone meanwhile: of that, the app would send a part only."""
+        asked, answer = [{"type": "http.request", "body": b"", "more_body": False}], []
+
+        async def receive() -> Message:
+            return asked.pop() if asked else await asyncio.Event().wait()
+
+        async def take(message: Message) -> None:
+            answer.append(message)
+
+        await self._app(scope, receive, take)
+        return answer
 
     def _is_packed(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] != "GET" or not self._paths.fullmatch(scope["path"]):
@@ -58,10 +67,15 @@ class Assets:
 
 
 def _never_changes(start: Message) -> bool:
-    """Whether this is the beginning of a whole file that Streamlit names after what is in it."""
+    """Whether this is the beginning of a file that Streamlit names after what is in it."""
     headers = Headers(raw=start["headers"])
-    whole = start["status"] == 200 and "content-encoding" not in headers
-    return whole and "immutable" in headers.get("cache-control", "")
+    plain = start["status"] == 200 and "content-encoding" not in headers
+    return plain and "immutable" in headers.get("cache-control", "")
+
+
+def _is_whole(answer: list[Message]) -> bool:
+    length = Headers(raw=answer[0]["headers"]).get("content-length")
+    return length == str(sum(len(message.get("body", b"")) for message in answer[1:]))
 
 
 def _packed(answer: list[Message]) -> Response:

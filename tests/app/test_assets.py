@@ -1,11 +1,14 @@
 """The scripts and styles of Streamlit's page come compressed, and are what Streamlit itself sends."""
 
+import asyncio
 import gzip
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import streamlit
 from asgi_parts import ask
+from event_loop import run_apart
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_assets_routes
 
@@ -96,3 +99,56 @@ def test_what_is_compressed_already_is_left_alone():
 
     answer = ask(Assets(packed), "/static/js/index.js", accept_encoding="gzip, br")
     assert (answer.body, answer.header("content-encoding")) == (b"packed", "br")
+
+
+def test_who_goes_away_in_the_middle_leaves_nothing_half_done_to_the_next(served):
+    own, assets, base = served
+    scope = {"type": "http", "method": "GET", "path": address(base, SCRIPT), "headers": [(b"accept-encoding", b"gzip")]}
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def send(message) -> None:
+        pass
+
+    run_apart(assets(scope, gone, send))
+    answer = ask(assets, address(base, SCRIPT), accept_encoding="gzip")
+    assert gzip.decompress(answer.body) == SCRIPT.read_bytes() and own.asked == 1
+
+
+def test_an_app_that_listens_for_who_goes_away_is_not_told():
+    async def listening(scope, receive, send) -> None:
+        headers = [(b"cache-control", b"public, immutable"), (b"content-length", b"8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        await receive()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(receive(), 0.05)
+            return
+        await send({"type": "http.response.body", "body": b"half"})
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    got = []
+
+    async def send(message) -> None:
+        got.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/static/js/a.js", "headers": [(b"accept-encoding", b"gzip")]}
+    run_apart(Assets(listening)(scope, gone, send))
+    assert gzip.decompress(got[-1]["body"]) == b"halfhalf"
+
+
+def test_a_part_of_a_file_is_not_kept():
+    sizes = iter((4, 8))
+
+    async def breaking(scope, receive, send) -> None:
+        headers = [(b"cache-control", b"public, immutable"), (b"content-length", b"8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * next(sizes)})
+
+    assets = Assets(breaking)
+    assert ask(assets, "/static/js/a.js", accept_encoding="gzip").body == b"xxxx"
+    for _ in range(2):
+        assert gzip.decompress(ask(assets, "/static/js/a.js", accept_encoding="gzip").body) == b"x" * 8
