@@ -72,9 +72,12 @@ def _open(photo: str | None, otherwise: str) -> None:
 
 
 def _is_gone_back() -> bool:
-    """Whether the address is another than the last run left, and nothing was chosen since, nor a moment before."""
+    """Whether the address is another than the last run left, and nothing was chosen since, nor a moment before.
+
+    A photo of one's own is never given up for an address: a slow browser may still send that of the sample before it.
+    """
     left = st.session_state.get("link")
-    if left is None or _parts() == left.parts or _seen() != left.seen:
+    if left is None or st.session_state.photo.sample is None or _parts() == left.parts or _seen() != left.seen:
         return False
     return time.monotonic() - left.since > _SECONDS
 

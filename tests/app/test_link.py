@@ -210,12 +210,14 @@ def test_a_link_that_names_nothing_is_left_alone_by_who_goes_back_to_it(unhurrie
     assert at.query_params["photo"] == "crab"
 
 
-def test_a_photo_of_ones_own_stays_when_a_link_without_a_photo_is_gone_back_to(unhurried):
-    at = upload(open_page(), file_of(Image.new("RGB", (64, 48), "red")))
-    own = at.session_state.photo
-    assert own.sample is None and "photo" not in at.query_params
-    back(at, network=LITE0)
-    assert at.session_state.photo is own and at.session_state.network == LITE0
+@pytest.mark.parametrize("link", [{"photo": "koala", "network": LITE2}, {"network": LITE0}, {}])
+def test_a_photo_of_ones_own_is_not_given_up_for_an_address(unhurried, link):
+    at = upload(open_page(photo="koala"), file_of(Image.new("RGB", (64, 48), "red")))
+    own, before = at.session_state.photo, dict(at.query_params)
+    assert own.sample is None and "photo" not in before
+    back(at, **link)
+    assert at.session_state.photo is own and at.session_state.network == LITE2
+    assert dict(at.query_params) == before
 
 
 def test_an_address_that_the_browser_has_not_brought_up_to_date_is_no_step_back():
