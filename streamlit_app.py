@@ -12,6 +12,7 @@ def main() -> None:
 
     if not may_enter():
         return
+    from cam.ui.callbacks import finish_callbacks
     from cam.ui.line import told_the_place
     from cam.ui.pages import ICON, list_pages
     from cam.ui.runs import watched
@@ -20,6 +21,7 @@ def main() -> None:
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
     page = st.navigation(list_pages(), position="top")
     with watched(page.url_path), told_the_place():
+        finish_callbacks()
         show_share()
         page.run()
 

@@ -101,7 +101,7 @@ class Client:
         self._answered = asyncio.Event()
         self._values: dict[str, WidgetState] = {}
         self._kept: dict[str, tuple[bytes, int]] = {}
-        self._runs = 0
+        self._runs = self._before = 0
         self._oldest = 2
         self._pages: dict[str, str] = {}
         self._script = ""
@@ -204,7 +204,7 @@ class Client:
         rerun.page_script_hash = self._script
         rerun.widget_states.widgets.extend(self._values.values())
         rerun.cached_message_hashes.extend(self._kept)
-        self._wanted, self.running = until, False
+        self._wanted, self.running, self._before = until, False, self._runs
         self._answered.clear()
         await self._send(message)
 
@@ -213,7 +213,8 @@ class Client:
         try:
             await asyncio.wait_for(self._answered.wait(), PATIENCE)
         except TimeoutError:
-            raise ClientError(f"no answer within {PATIENCE:.0f} s") from self._failure
+            ended = f"{self._runs - self._before} runs have ended"
+            raise ClientError(f"no answer within {PATIENCE:.0f} s, {ended}") from self._failure
         if self._failure is not None:
             raise ClientError(f"the connection was lost: {self._failure!r}") from self._failure
 

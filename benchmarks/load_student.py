@@ -62,7 +62,7 @@ class Student:
                 await self._work(f"{self._name}-{turn}", until)
         # Whatever it is ends this session, and the others go on.
         except Exception as error:
-            self._fail(repr(error))
+            self._fail(f"{error!r}; asked for {self._asked!r} of {self._photo}, shown {self._heat[0]!r}")
         finally:
             await self._client.close()
 

@@ -6,6 +6,7 @@ from cam.explanation import Prediction, Scored
 from cam.labels import Labels
 from cam.pictures import percent
 from cam.ui import held
+from cam.ui.callbacks import whole
 from cam.ui.messages import plain
 
 COUNTS = (5, 10, 15, 20)
@@ -31,7 +32,7 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
         format_func=text,
         captions=[_caption(row, explanation, best) for row in rows],
         key="row",
-        on_change=lambda: _choose(held.chosen("row", range(len(labels)), text)),
+        on_change=whole(lambda: _choose(held.chosen("row", range(len(labels)), text))),
         width="stretch",
     )
     return chosen
@@ -61,7 +62,7 @@ def search_class(labels: Labels) -> None:
         placeholder="Type a word, such as cat",
         key="search",
         filter_mode="contains",
-        on_change=found,
+        on_change=whole(found),
     )
 
 

@@ -10,6 +10,7 @@ from cam.compare import Difference, difference_map, difference_of, shown_decimal
 from cam.errors import LabelError
 from cam.localize import peak_place
 from cam.ui import held, link, picture
+from cam.ui.callbacks import whole
 from cam.ui.compare_pictures import Map, map_of, show_maps
 from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_error
@@ -138,7 +139,7 @@ def _choose_others(scene: Scene) -> list[int]:
         filter_mode="contains",
         select_all=False,
         placeholder="Choose a class",
-        on_change=choose,
+        on_change=whole(choose),
         help=f"Up to {_MOST_OTHERS} classes, the most probable first.",
     )
     _write_link(scene)
@@ -164,7 +165,7 @@ def _choose_rival(scene: Scene) -> int:
         format_func=lambda index: names[index],
         key="compare_rival",
         filter_mode="contains",
-        on_change=choose,
+        on_change=whole(choose),
     )
     _write_link(scene)
     return state.compare_rival

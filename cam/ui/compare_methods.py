@@ -14,6 +14,7 @@ from cam.errors import ModelError
 from cam.explanation import Scored
 from cam.methods import METHODS, Method
 from cam.ui import picture
+from cam.ui.callbacks import whole
 from cam.ui.compare_pictures import map_of, show_map
 from cam.ui.frame import Scene
 from cam.ui.messages import plain, show_warning
@@ -208,7 +209,7 @@ def _offer(scene: Scene, method: Method, passes: int, subject: _Subject) -> None
         f"Begin: {passes:,} passes",
         key=f"begin_{method.name}",
         icon=":material/play_arrow:",
-        on_click=lambda: st.session_state.update(methods_wanted=subject),
+        on_click=whole(lambda: st.session_state.update(methods_wanted=subject)),
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import curve_area, deletion, insertion, random_heat
+from cam.ui.callbacks import whole
 from cam.ui.colors import FOR, NEUTRAL
 from cam.ui.cover_looks import cells, fitted, look
 from cam.ui.frame import Scene
@@ -46,7 +47,7 @@ def show_curves(scene: Scene) -> None:
             f"Draw the curves: {_LOOKS} looks of the network",
             key="cover_draw",
             icon=":material/show_chart:",
-            on_click=lambda: state.update(cover_wanted=key),
+            on_click=whole(lambda: state.update(cover_wanted=key)),
         )
         return
     if key not in drawn:

@@ -9,6 +9,7 @@ from cam import cached
 from cam.explanation import Prediction, Scored
 from cam.models.registry import ModelSpec
 from cam.ui import held, link, networks
+from cam.ui.callbacks import whole
 from cam.ui.messages import plain, show_reported
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
@@ -87,7 +88,7 @@ def _choose_photo() -> cached.Photo:
         names.index(shown),
         format_func=lambda name: samples[name].title if name in samples else photo.title,
         key="lesson_photo",
-        on_change=_take_sample,
+        on_change=whole(_take_sample),
         help="Photos of your own are uploaded on the first page; every page shows them.",
     )
     return photo
@@ -117,6 +118,6 @@ def _choose_class(explanation: Scored) -> Prediction:
         format_func=lambda index: names[index],
         key="lesson_class",
         filter_mode="contains",
-        on_change=choose,
+        on_change=whole(choose),
     )
     return explanation.prediction(index)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from cam.parts import Parts, partial_map, partial_scores
 from cam.ui import held
+from cam.ui.callbacks import whole
 from cam.ui.colors import FOR, NEUTRAL
 from cam.ui.frame import Scene
 from cam.ui.picture import map_size, show_signed
@@ -73,7 +74,7 @@ def _choose_count(maps: int) -> int:
         )
     with buttons.container(horizontal=True):
         for name, by in (("One fewer", -1), ("One more", 1), ("None", -maps), ("All", maps)):
-            st.button(name, key=f"inside_step_{by}", on_click=step, args=(by,))
+            st.button(name, key=f"inside_step_{by}", on_click=whole(step), args=(by,))
     return count
 
 

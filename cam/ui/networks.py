@@ -11,6 +11,7 @@ from cam.models.registry import ModelSpec, default_model, list_models, own_probl
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.settings import read_settings
 from cam.ui import own_model
+from cam.ui.callbacks import whole
 from cam.ui.messages import plain, report, show_error, show_warning
 
 _WITHOUT_EXACT = (
@@ -173,7 +174,7 @@ def offer_download(chosen: ModelSpec) -> None:
         icon=":material/download:",
         type="tertiary",
         key="download",
-        on_click=loading.start_download,
+        on_click=whole(loading.start_download),
         args=(spec.name,),
     )
     failed = download is not None and download.end.exception()

@@ -6,6 +6,7 @@ from cam import cached
 from cam.errors import ImageError
 from cam.image_limits import FORMATS_TEXT, max_bytes
 from cam.ui import held
+from cam.ui.callbacks import whole
 from cam.ui.messages import report, show_reported
 from cam.ui.samples import list_samples, thumbnail
 
@@ -48,7 +49,7 @@ def _own_photo() -> None:
         "Your photo",
         type=_EXTENSIONS,
         key=f"upload_{turn}",
-        on_change=_take_upload,
+        on_change=whole(_take_upload),
         help=f"{FORMATS_TEXT}, up to {most} MB. The photo stays in the memory of the computer that runs "
         f"ClassCam while the page is open and for {cached.KEPT_TEXT} at most after that. It is never written to "
         "disk or sent on.",
@@ -59,7 +60,7 @@ def _own_photo() -> None:
         st.rerun()
     camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")
     if camera.open:
-        camera.camera_input("Camera", key=f"camera_{turn}", on_change=_take_camera, label_visibility="collapsed")
+        camera.camera_input("Camera", key=f"camera_{turn}", on_change=whole(_take_camera), label_visibility="collapsed")
 
 
 def _take_upload() -> None:
@@ -107,5 +108,5 @@ def _gallery() -> None:
         key=key,
         horizontal=True,
         width="stretch",
-        on_change=lambda: set_photo(samples[st.session_state[key]].photo()),
+        on_change=whole(lambda: set_photo(samples[st.session_state[key]].photo())),
     )

@@ -1,12 +1,15 @@
 """The app as it is served, which also says how many passes there were, and is slow where a test wants it to be.
 
 FAULT_SLOW: a file; while it is there, looks at a photo last as long as in code that nothing interrupts.
+FAULT_CALLBACK: a file; while it is there, a click on a class is thought about for a second, and another file with
+"begun" after its name says so.
 FAULT_URL: where the weights of ResNet-50 come from.
 """
 
 import ctypes
 import dataclasses
 import os
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +17,7 @@ import streamlit as st
 import streamlit_app
 from cam import loading
 from cam.models import registry
+from cam.ui import classes
 
 if url := os.environ.get("FAULT_URL"):
     rows = [row for row in registry._SPECS if row.name == "resnet50"]
@@ -32,6 +36,18 @@ def slow(explain):
     return explained
 
 
+def thoughtful(choose):
+    def chosen(index):
+        if (fault := Path(os.environ["FAULT_CALLBACK"])).exists():
+            fault.with_name(f"{fault.name}begun").touch()
+            time.sleep(1)
+        choose(index)
+
+    return chosen
+
+
+if "FAULT_CALLBACK" in os.environ and classes._choose.__name__ != "chosen":
+    classes._choose = thoughtful(classes._choose)
 streamlit_app.main()
 model = loading.loaded_model(registry.default_model().name)
 if "FAULT_SLOW" in os.environ and "explain" not in vars(model):
