@@ -11,6 +11,7 @@ from cam.localize import Box
 from cam.models.registry import find_spec
 from cam.pictures import percent
 from cam.ui import held, link, networks, picture
+from cam.ui.callbacks import whole
 from cam.ui.draw import draw_box, drawn_box
 from cam.ui.frame import Scene, choose_scene, style
 from cam.ui.guess_cases import CASES, OWN, Case
@@ -85,8 +86,7 @@ def _choose_case() -> Case:
 
 def _scene_of(case: Case) -> Scene:
     """What a case shows; the photo, class and network of the other pages stay as they are."""
-    for name in ("photo", "class", "network"):
-        st.query_params.pop(name, None)
+    link.set_parts({})
     photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
     # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
     waits = "" if networks.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
@@ -148,9 +148,9 @@ def _button(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -
     """Reveal, and then on to the next case: one button, so that whoever pressed it by a key is still on it."""
     if subject in guesses():
         text = "First case" if case is CASES[-1] else "Next"
-        st.button(text, key="guess_go", type="primary", on_click=_go_on, args=(case,))
+        st.button(text, key="guess_go", type="primary", on_click=whole(_go_on), args=(case,))
         return
-    st.button("Reveal", key="guess_go", type="primary", on_click=_reveal, args=(case, scene, subject, box))
+    st.button("Reveal", key="guess_go", type="primary", on_click=whole(_reveal), args=(case, scene, subject, box))
     if st.session_state.pop("guess_unmarked", None) == subject:
         st.markdown("Mark the photo first.")
 
@@ -206,4 +206,4 @@ def _show_tally() -> None:
             "A box over everything catches all the evidence and earns nothing."
         )
         if rows:
-            st.button("Start again", key="guess_again", type="tertiary", on_click=start_again)
+            st.button("Start again", key="guess_again", type="tertiary", on_click=whole(start_again))

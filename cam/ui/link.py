@@ -3,35 +3,21 @@
 Whoever goes back or forward in the browser sees what the link there names.
 """
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cam.errors import CamError
 from cam.labels import Labels, imagenet_labels
 from cam.models.registry import default_model, find_spec
 from cam.ui.messages import report, show_error
 from cam.ui.photos import set_photo
-from cam.ui.runs import current_page
 from cam.ui.samples import DEFAULT, list_samples
 
 _PARTS = ("photo", "network", "class")
 # Longer than any name; more is not looked up, nor shown.
 _LONGEST = 200
-# For so long after it was changed, a browser may still send the link as it was before.
-_SECONDS = 1.5
-
-
-@dataclass(frozen=True)
-class _Left:
-    """How a run left the address: the page, what the link names, what that is in the session, and since when."""
-
-    page: str | None
-    parts: dict[str, str]
-    seen: tuple
-    since: float
 
 
 def named(part: str) -> list[str]:
@@ -42,15 +28,13 @@ def named(part: str) -> list[str]:
 def open_link(sample: str = DEFAULT) -> None:
     """What the link names: once a session, with a sample where it names no photo; and for who has gone back to it."""
     state = st.session_state
-    if "photo" not in state:
+    if not state.get("link_opened"):
         state.network = default_model().name
         _open(_named("photo", sample), sample)
-    elif _is_gone_back():
-        if _parts():
-            _open(_named("photo"), sample)
-        elif state.link.page == current_page():
-            # It is left as it is: written anew, it would have to be gone back from again and again.
-            state.link = replace(state.link, parts={})
+        state.link_opened = True
+    # A photo of one's own is in no link, and never given up for one.
+    elif _is_gone_back() and (state.photo.sample or not named("photo")):
+        _open(_named("photo"), sample)
 
 
 def _open(photo: str | None, otherwise: str) -> None:
@@ -72,25 +56,8 @@ def _open(photo: str | None, otherwise: str) -> None:
 
 
 def _is_gone_back() -> bool:
-    """Whether the address is another than the last run left, and nothing was chosen since, nor a moment before.
-
-    A photo of one's own is never given up for an address: a slow browser may still send that of the sample before it.
-    """
-    left = st.session_state.get("link")
-    if left is None or st.session_state.photo.sample is None or _parts() == left.parts or _seen() != left.seen:
-        return False
-    return time.monotonic() - left.since > _SECONDS
-
-
-def _parts() -> dict[str, str]:
-    """What the link names of photo, network and class."""
-    return {part: values[-1] for part in _PARTS if (values := named(part))}
-
-
-def _seen() -> tuple:
-    """What of the session is in the link."""
-    state = st.session_state
-    return state.photo.digest, state.network, state.chosen
+    """Whether this run is for who has gone back or forward in the browser."""
+    return get_script_run_ctx().is_history_navigation
 
 
 def _named(part: str, default: str | None = None) -> str | None:
@@ -114,16 +81,13 @@ def _take(part: Callable[[], None], say: Callable[[str], None] = report) -> None
 def write_link(class_label: str) -> None:
     """Keep the address in step; a photo of one's own is in no link."""
     state = st.session_state
-    left, now = state.get("link"), _parts()
-    if left and (left.page, left.parts, left.seen) == (current_page(), now, _seen()):
-        return
     sample = state.photo.sample
-    named = {"photo": sample, "network": state.network, "class": class_label if state.chosen is not None else None}
-    parts = {part: value for part, value in named.items() if value is not None and (sample or part == "network")}
-    since = left.since if left else float("-inf")
-    if parts != now:
-        # All at once, for one step back in the browser; a part without a value is left out.
+    parts = {"photo": sample, "network": state.network, "class": class_label if state.chosen is not None else None}
+    set_parts({part: value for part, value in parts.items() if value is not None and (sample or part == "network")})
+
+
+def set_parts(parts: dict[str, str]) -> None:
+    """Have the link name this photo, network and class, and none that is not among them; one step in the browser."""
+    if parts != {part: values[-1] for part in _PARTS if (values := named(part))}:
+        # A part without a value is left out.
         st.query_params.update({part: parts.get(part, []) for part in _PARTS})
-        # On another page the same is written anew, and nothing was chosen.
-        since = time.monotonic() if left is None or left.seen != _seen() else since
-    state.link = _Left(current_page(), parts, _seen(), since)

@@ -25,11 +25,6 @@ def watched(page: str) -> Iterator[None]:
         told["asked"] = _kind(before, now)
 
 
-def current_page() -> str | None:
-    """The address of the page that runs, below the base path; "" is the first one, None one that nobody watches."""
-    return st.session_state.get("seen", {}).get("page")
-
-
 def _kind(before: dict[str, object] | None, now: dict[str, object]) -> str:
     if before is None:
         return "open"

@@ -36,6 +36,7 @@ def open_cover(own: bytes | None = None, *, network: str = LITE0, box: tuple | N
     at.query_params.update(link, network=network)
     data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
     if own is not None:
+        at.session_state.link_opened = True
         at.session_state.photo = cached.photo_of(own, "mine")
         at.session_state.chosen = None
         at.session_state.network = network

@@ -47,7 +47,7 @@ def open_after(
     at = AppTest.from_function(_page, default_timeout=60)
     if case:
         at.session_state["case"] = case
-    for name, value in {"photo": photo, "chosen": chosen, "network": network}.items():
+    for name, value in {"link_opened": True, "photo": photo, "chosen": chosen, "network": network}.items():
         at.session_state[name] = value
     return at.run()
 

@@ -33,6 +33,7 @@ def open_inside(own: bytes | None = None, **link: str) -> AppTest:
     at = AppTest.from_function(page, default_timeout=60)
     at.query_params.update(link)
     if own is not None:
+        at.session_state.link_opened = True
         at.session_state.photo = cached.photo_of(own, "mine")
         at.session_state.chosen = None
         at.session_state.network = link.get("network", LITE2)

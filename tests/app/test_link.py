@@ -167,20 +167,26 @@ def test_a_link_to_a_network_whose_weights_are_missing_shows_another_one_and_say
     assert class_of(at) == engine("crab").top(1)[0].index
 
 
-def back(at, **params):
-    """What a browser sends when its visitor goes back to a link."""
+@pytest.fixture
+def back(monkeypatch):
+    """To a link, as by the browser's own button."""
+
+    def go_back(at, **params):
+        with monkeypatch.context() as patch:
+            patch.setattr("cam.ui.link._is_gone_back", lambda: True)
+            return at_link(at, **params).run()
+
+    return go_back
+
+
+def at_link(at, **params):
+    """The page, with this as the address from which the browser asks next."""
     at.query_params.clear()
     at.query_params.update(params)
-    return at.run()
+    return at
 
 
-@pytest.fixture
-def unhurried(monkeypatch):
-    """As if each step came long after the one before."""
-    monkeypatch.setattr("cam.ui.link._SECONDS", -1.0)
-
-
-def test_going_back_shows_what_the_link_there_names(unhurried):
+def test_going_back_shows_what_the_link_there_names(back):
     at = open_page(photo="koala")
     links = [dict(at.query_params)]
     for index in (340, DOG):
@@ -195,23 +201,19 @@ def test_going_back_shows_what_the_link_there_names(unhurried):
         best = at.session_state.chosen
         assert works(at) and not at.error and best == index
         assert gallery(at).value == "koala" and at.session_state.network == LITE2
-        # Nothing is written, which would be another step to go back.
         assert dict(at.query_params) == link
 
 
-def test_a_link_that_names_nothing_is_left_alone_by_who_goes_back_to_it(unhurried):
+def test_who_goes_back_to_a_link_that_names_nothing_stays_where_they_are(back):
     at = open_page(photo="koala")
     at.selectbox(key="search").set_value(DOG).run()
-    for _ in range(2):
-        back(at)
-        assert works(at) and not at.query_params
-        assert (gallery(at).value, at.session_state.chosen) == ("koala", DOG)
-    gallery(at).set_value("crab").run()
-    assert at.query_params["photo"] == "crab"
+    back(at)
+    assert works(at) and (gallery(at).value, at.session_state.chosen) == ("koala", DOG)
+    assert at.query_params == {"photo": "koala", "network": LITE2, "class": NAMES[DOG]}
 
 
-@pytest.mark.parametrize("link", [{"photo": "koala", "network": LITE2}, {"network": LITE0}, {}])
-def test_a_photo_of_ones_own_is_not_given_up_for_an_address(unhurried, link):
+@pytest.mark.parametrize("link", [{"photo": "koala", "network": LITE0, "class": NAMES[DOG]}, {}])
+def test_a_photo_of_ones_own_is_not_given_up_for_an_address(back, link):
     at = upload(open_page(photo="koala"), file_of(Image.new("RGB", (64, 48), "red")))
     own, before = at.session_state.photo, dict(at.query_params)
     assert own.sample is None and "photo" not in before
@@ -220,19 +222,24 @@ def test_a_photo_of_ones_own_is_not_given_up_for_an_address(unhurried, link):
     assert dict(at.query_params) == before
 
 
+def test_a_photo_of_ones_own_stays_for_who_goes_back_to_another_network(back):
+    at = upload(open_page(photo="koala"), file_of(Image.new("RGB", (64, 48), "red")))
+    own = at.session_state.photo
+    back(at, network=LITE0)
+    assert at.session_state.photo is own and at.session_state.network == LITE0
+
+
 def test_an_address_that_the_browser_has_not_brought_up_to_date_is_no_step_back():
     at = open_page(photo="koala")
     before = dict(at.query_params)
     gallery(at).set_value("crab").run()
-    back(at, **before)
+    at_link(at, **before).run()
     assert gallery(at).value == "crab" and at.query_params["photo"] == "crab"
 
 
-def test_a_choice_counts_more_than_the_address_it_is_made_at(unhurried):
+def test_a_choice_counts_more_than_the_address_it_is_made_at():
     at = open_page(photo="koala")
     before = dict(at.query_params)
     at.selectbox(key="search").set_value(DOG).run()
-    at.query_params.clear()
-    at.query_params.update(before)
-    gallery(at).set_value("crab").run()
+    gallery(at_link(at, **before)).set_value("crab").run()
     assert gallery(at).value == "crab" and at.query_params["photo"] == "crab"

@@ -82,8 +82,6 @@ def test_the_way_back_is_the_way_that_was_come(new_page):
     page.locator(".st-key-sample").get_by_text("Giraffes").click()
     page.wait_for_url("**/?*photo=giraffes*")
     wait_until_idle(page)
-    # Before that, an older address may be one that the browser has not brought up to date yet.
-    page.wait_for_timeout(2000)
     for label in (third, second, best):
         page.go_back()
         wait_for_heat(page, label)
@@ -101,7 +99,6 @@ def test_back_from_another_page_leads_to_the_first_one_and_then_further(new_page
     page.get_by_role("link", name="Compare").click()
     page.wait_for_url("**/compare?*photo=koala*")
     wait_until_idle(page)
-    page.wait_for_timeout(2000)
     # From one page to another, Streamlit's own steps, without what the link names, come in between.
     back_until(page, lambda: "/compare" not in page.url)
     wait_for_heat(page, second)
