@@ -45,7 +45,7 @@ def _own_photo() -> None:
     most = min(max_bytes() // 2**20, st.get_option("server.maxUploadSize"))
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
-    file = st.file_uploader(
+    st.file_uploader(
         "Your photo",
         type=_EXTENSIONS,
         key=f"upload_{turn}",
@@ -54,10 +54,6 @@ def _own_photo() -> None:
         f"ClassCam while the page is open and for {cached.KEPT_TEXT} at most after that. It is never written to "
         "disk or sent on.",
     )
-    if file is not None:
-        # The run that was to take it, in `on_change`, was overtaken by this one, or the connection was lost meanwhile.
-        _take(file)
-        st.rerun()
     camera = st.popover("Use the camera", icon=":material/photo_camera:", width="stretch", on_change="rerun")
     if camera.open:
         camera.camera_input("Camera", key=f"camera_{turn}", on_change=whole(_take_camera), label_visibility="collapsed")
