@@ -16,6 +16,8 @@ from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
 _PARTS = ("photo", "network", "class")
+# What stands for a photo of one's own, which is in no link.
+_OWN = "own"
 # Longer than any name; more is not looked up, nor shown.
 _LONGEST = 200
 
@@ -32,9 +34,13 @@ def open_link(sample: str = DEFAULT) -> None:
         state.network = default_model().name
         _open(_named("photo", sample), sample)
         state.link_opened = True
-    # A photo of one's own is in no link, and never given up for one.
-    elif _is_gone_back() and (state.photo.sample or not named("photo")):
-        _open(_named("photo"), sample)
+    elif _is_gone_back():
+        wanted = _named("photo")
+        if state.photo.sample:
+            _open(wanted, state.photo.sample)
+        # A photo of one's own is never given up for a step.
+        elif wanted in (None, _OWN):
+            _open(None, DEFAULT)
 
 
 def _open(photo: str | None, otherwise: str) -> None:
@@ -43,7 +49,9 @@ def _open(photo: str | None, otherwise: str) -> None:
     if photo is not None:
         samples = list_samples()
         set_photo(samples.get(photo, samples[otherwise]).photo())
-        if photo not in samples:
+        if photo == _OWN:
+            report("The photo here was somebody's own, which is in no link. Upload it again, or choose a sample.")
+        elif photo not in samples:
             report(f"There is no sample photo {photo!r}, so the link opens another one. Choose one of the samples.")
     if (network := _named("network")) is not None:
         _take(lambda: setattr(state, "network", find_spec(network).name))
@@ -79,11 +87,12 @@ def _take(part: Callable[[], None], say: Callable[[str], None] = report) -> None
 
 
 def write_link(class_label: str) -> None:
-    """Keep the address in step; a photo of one's own is in no link."""
+    """Keep the address in step; who opens that of a photo of one's own is told that the photo is not in it."""
     state = st.session_state
-    sample = state.photo.sample
-    parts = {"photo": sample, "network": state.network, "class": class_label if state.chosen is not None else None}
-    set_parts({part: value for part, value in parts.items() if value is not None and (sample or part == "network")})
+    parts = {"photo": state.photo.sample or _OWN, "network": state.network}
+    if state.photo.sample and state.chosen is not None:
+        parts["class"] = class_label
+    set_parts(parts)
 
 
 def set_parts(parts: dict[str, str]) -> None:

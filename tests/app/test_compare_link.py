@@ -71,7 +71,7 @@ def test_any_photo_of_ones_own_is_compared_in_every_way_and_is_in_no_link(name, 
         if each == "Difference":
             mean, bias, total = map(Decimal, sum_on_screen(at))
             assert mean + bias == total
-    assert not {"vs", "photo", "class"} & set(at.query_params)
+    assert not {"vs", "class"} & set(at.query_params) and at.query_params["photo"] == "own"
 
 
 def test_a_class_without_any_evidence_is_black_and_says_so():

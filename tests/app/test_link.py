@@ -216,7 +216,7 @@ def test_who_goes_back_to_a_link_that_names_nothing_stays_where_they_are(back):
 def test_a_photo_of_ones_own_is_not_given_up_for_an_address(back, link):
     at = upload(open_page(photo="koala"), file_of(Image.new("RGB", (64, 48), "red")))
     own, before = at.session_state.photo, dict(at.query_params)
-    assert own.sample is None and "photo" not in before
+    assert own.sample is None and before == {"photo": "own", "network": LITE2}
     back(at, **link)
     assert at.session_state.photo is own and at.session_state.network == LITE2
     assert dict(at.query_params) == before
@@ -225,8 +225,28 @@ def test_a_photo_of_ones_own_is_not_given_up_for_an_address(back, link):
 def test_a_photo_of_ones_own_stays_for_who_goes_back_to_another_network(back):
     at = upload(open_page(photo="koala"), file_of(Image.new("RGB", (64, 48), "red")))
     own = at.session_state.photo
-    back(at, network=LITE0)
+    back(at, photo="own", network=LITE0)
+    assert not at.error
     assert at.session_state.photo is own and at.session_state.network == LITE0
+
+
+def test_who_goes_back_to_a_photo_of_their_own_is_told_that_it_is_gone(back):
+    at = upload(open_page(), file_of(Image.new("RGB", (64, 48), "red")))
+    before = dict(at.query_params)
+    gallery(at).set_value("crab").run()
+    back(at, **before)
+    assert works(at) and len(at.error) == 1 and "Upload it again" in at.error[0].value
+    assert gallery(at).value == at.query_params["photo"] == "crab"
+
+
+def test_who_opens_the_address_of_somebodys_own_photo_is_told_that_it_is_not_in_it():
+    at = open_page(photo="own", network=LITE0)
+    assert works(at) and [error.value for error in at.error] == [
+        "The photo here was somebody's own, which is in no link. Upload it again, or choose a sample."
+    ]
+    assert (gallery(at).value, at.session_state.network) == (DEFAULT, LITE0)
+    assert at.query_params == {"photo": DEFAULT, "network": LITE0}
+    assert not at.run().error
 
 
 def test_an_address_that_the_browser_has_not_brought_up_to_date_is_no_step_back():

@@ -51,9 +51,12 @@ def test_an_upload_is_shown_upright_under_its_name_and_explained(page, sample, s
     assert heat(page).shape == (640, 480, 3)
     assert "koala" not in before
     assert ranked(page)[0] == "koala"
-    # No link can name a photo that only this session has.
-    assert "photo=" not in page.url
+    # No link can name a photo that only this session has, but who loads the page anew is told why it is gone.
+    page.wait_for_url("**/?*photo=own*")
     assert "class=" not in page.url
+    page.reload()
+    wait_for_heat(page)
+    expect(page.get_by_role("alert")).to_contain_text("Upload it again")
 
 
 def test_a_refused_photo_leaves_a_sentence_and_the_heat_until_the_next_is_taken(page, text_named_jpg, sideways_koala):
