@@ -54,9 +54,10 @@ def open_small(data: bytes, most_pixels: int) -> Image.Image:
     """The same photo with at most about so many pixels: averaged where it has more, before others have their turn."""
 
     def small(image: Image.Image) -> Image.Image:
-        photo = _to_rgb(image)
-        if (share := most_pixels / (photo.width * photo.height)) >= 1:
-            return photo
+        if (share := most_pixels / (image.width * image.height)) >= 1:
+            return _to_rgb(image)
+        # What is RGB already need not be there twice.
+        photo = image if image.mode == "RGB" and not image.has_transparency_data else _to_rgb(image)
         return photo.resize([max(1, round(side * share**0.5)) for side in photo.size], Image.Resampling.BOX)
 
     return _opened(_read(data), small, True)
