@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.load_client import Client, Page, picture_name
+from benchmarks.load_client import Client
+from benchmarks.load_page import Page, picture_name
 from benchmarks.load_photos import is_photo
 
 # Seconds that a student looks before the next click, and between one upload and the next.

@@ -32,19 +32,19 @@ RUNTIMES = {"TensorFlow and Keras": "import tensorflow, keras", "OpenVINO": "imp
 HEAT = ".st-key-picture_heat img.heat"
 # What a visitor brings, in megapixels.
 UPLOADS = (12, 40)
+# In every page: how its heat is found.
+FIND = """window.heat = () => [...document.querySelectorAll(".st-key-picture_heat *")].find((node) => node.shadowRoot)
+  ?.shadowRoot.querySelector("img.heat")"""
 # Resolves when another heat is drawn after a click, measured inside the page, without Playwright's own time.
 CHANGE = """async (row) => {
-  const root = [...document.querySelectorAll(".st-key-picture_heat *")].find((node) => node.shadowRoot).shadowRoot;
-  const before = root.querySelector("img.heat");
+  const before = window.heat();
   const start = performance.now();
   document.querySelectorAll(".st-key-row [data-testid=stRadioOption] input")[row].click();
-  while (root.querySelector("img.heat") === before) await new Promise(requestAnimationFrame);
+  while (window.heat() === before) await new Promise(requestAnimationFrame);
   return performance.now() - start;
 }"""
 # Remembers the heat that is there, and the moment at which a file is chosen.
 WATCH = """() => {
-  const root = () => [...document.querySelectorAll(".st-key-picture_heat *")].find((node) => node.shadowRoot);
-  window.heat = () => root()?.shadowRoot.querySelector("img.heat");
   window.before = window.heat();
   document.addEventListener("change", () => { window.chosen = performance.now(); }, { capture: true, once: true });
 }"""
@@ -145,6 +145,7 @@ def visits(browser: Browser, rounds: int) -> None:
         later = [first_paint(browser, url, heat=True) for _ in range(rounds)]
         title, heat = (statistics.median(column) for column in zip(*later, strict=True))
         page = browser.new_page(viewport={"width": 1366, "height": 900})
+        page.add_init_script(FIND)
         received = []
         page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(data)))
         page.goto(url)

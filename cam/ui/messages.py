@@ -16,8 +16,8 @@ def report(text: str) -> None:
 
 
 def show_reported() -> None:
-    """Show the problems of this run; they are gone with the next."""
-    for text in st.session_state.pop("problems", []):
+    """Show the problems of this run, each once; they are gone with the next."""
+    for text in dict.fromkeys(st.session_state.pop("problems", [])):
         show_error(text)
 
 

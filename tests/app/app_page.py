@@ -12,7 +12,7 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Radio
 
-from cam import loading
+from cam import cached, loading
 from cam.errors import ImageError
 from cam.images import open_image
 from cam.labels import imagenet_labels
@@ -35,6 +35,12 @@ def open_page(**link: str) -> AppTest:
 
 
 @cache
+def arrive(at: AppTest, photo: cached.Photo, network: str, chosen: int | None = None) -> None:
+    """Before the first run: as from another page, where this photo of one's own, network and class were chosen."""
+    for name, value in {"link_opened": True, "photo": photo, "network": network, "chosen": chosen}.items():
+        at.session_state[name] = value
+
+
 def _components() -> BidiComponentManager:
     manager = BidiComponentManager()
     manager.discover_and_register_components(start_file_watching=False)

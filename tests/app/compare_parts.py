@@ -26,14 +26,7 @@ def open_compare(own: bytes | None = None, network: str = LITE2, **link: str | l
     at = AppTest.from_function(script, default_timeout=60)
     at._bidi_component_manager = app_page._components()
     if own:
-        state = {
-            "link_opened": True,
-            "photo": cached.photo_of(own, "mine.jpg"),
-            "chosen": None,
-            "network": network,
-        }
-        for name, value in state.items():
-            at.session_state[name] = value
+        app_page.arrive(at, cached.photo_of(own, "mine.jpg"), network)
     at.query_params.update({"network": network, **link})
     return at.run()
 

@@ -7,7 +7,7 @@ from html import unescape
 import numpy as np
 import pyarrow.ipc
 import pytest
-from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes
+from app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -36,10 +36,7 @@ def open_cover(own: bytes | None = None, *, network: str = LITE0, box: tuple | N
     at.query_params.update(link, network=network)
     data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
     if own is not None:
-        at.session_state.link_opened = True
-        at.session_state.photo = cached.photo_of(own, "mine")
-        at.session_state.chosen = None
-        at.session_state.network = network
+        arrive(at, cached.photo_of(own, "mine"), network)
     if box is not None:
         at.session_state.cover_box = (cached.photo_of(data, "").digest, box)
     return at.run()

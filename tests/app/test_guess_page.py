@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from app_page import LITE2, NAMES, decoded, engine, everything_sent, file_of, passes
+from app_page import LITE2, NAMES, arrive, decoded, engine, everything_sent, file_of, passes
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -47,8 +47,7 @@ def open_after(
     at = AppTest.from_function(_page, default_timeout=60)
     if case:
         at.session_state["case"] = case
-    for name, value in {"link_opened": True, "photo": photo, "chosen": chosen, "network": network}.items():
-        at.session_state[name] = value
+    arrive(at, photo, network, chosen)
     return at.run()
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
+from app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes, picture
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -33,10 +33,7 @@ def open_inside(own: bytes | None = None, **link: str) -> AppTest:
     at = AppTest.from_function(page, default_timeout=60)
     at.query_params.update(link)
     if own is not None:
-        at.session_state.link_opened = True
-        at.session_state.photo = cached.photo_of(own, "mine")
-        at.session_state.chosen = None
-        at.session_state.network = link.get("network", LITE2)
+        arrive(at, cached.photo_of(own, "mine"), link.get("network", LITE2))
     return at.run()
 
 

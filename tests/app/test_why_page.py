@@ -38,9 +38,7 @@ def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> A
     at = AppTest.from_function(script, default_timeout=60)
     at._bidi_component_manager = app_page._components()
     if photo:
-        own = {"photo": cached.photo_of(photo, "mine.jpg"), "chosen": None, "network": network}
-        for name, value in own.items():
-            at.session_state[name] = value
+        app_page.arrive(at, cached.photo_of(photo, "mine.jpg"), network)
     at.query_params.update({"network": network, **link})
     return at.run()
 

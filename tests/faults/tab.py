@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from benchmarks.load_client import Client, Page
+from benchmarks.load_client import Client
+from benchmarks.load_page import Page
 
 
 def heat(page: Page) -> dict:
