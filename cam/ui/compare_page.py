@@ -1,7 +1,5 @@
 """The page "Compare": classes, networks, and the whole photo against the squashed one."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from cam.ui import picture
@@ -11,7 +9,6 @@ from cam.ui.compare_methods import show_methods
 from cam.ui.frame import open_lesson
 
 _SAMPLE = "dog_and_cat"
-_STYLE = Path(__file__).with_name("compare_page.css")
 # What each view is called on screen and in links.
 _VIEWS = {
     "Classes": show_classes,
@@ -26,7 +23,6 @@ _FIRST = "Classes"
 def compare_page() -> None:
     """The whole page."""
     scene = open_lesson("Compare", "Maps side by side show what one map alone cannot.", sample=_SAMPLE)
-    st.html(_STYLE)
     share = _photo_share(*scene.shown.size)
     controls, photo = st.columns([1 - share, share], gap="medium")
     with photo:

@@ -1,7 +1,6 @@
 """The page "Cover it up": hide or keep regions of the photo and run the network again."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -17,7 +16,6 @@ from cam.ui.frame import Scene, open_lesson
 from cam.ui.messages import plain
 
 _SAMPLE = "german_shepherd"
-_STYLE = Path(__file__).with_name("cover_page.css")
 _SHARES = (10, 20, 30)
 _DEEDS = {"hide": "Hide", "keep": "Keep only"}
 _CLAIMS = {
@@ -46,7 +44,6 @@ class Choice:
 def cover_page() -> None:
     """The whole page."""
     scene = open_lesson("Cover it up", "Is the heat the reason? Hide it, and the network looks again.", sample=_SAMPLE)
-    st.html(_STYLE)
     with st.container(key="cover_page"):
         choice = _choose()
         region, covered, numbers = st.columns([1, 1, 1], gap="medium")

@@ -1,7 +1,6 @@
 """What the pages of the lesson have in common: heading, choice of photo, class and network, loading, and the link."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +13,6 @@ from cam.ui.messages import plain, show_reported
 from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
-_STYLE = Path(__file__).with_name("page.css")
 _OWN = "own"
 
 
@@ -29,11 +27,6 @@ class Scene:
     chosen: Prediction
 
 
-def style() -> None:
-    """The look of all pages."""
-    st.html(_STYLE)
-
-
 def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool = False) -> Scene:
     """Heading and choices of a page of the lesson; waits for the network and explains the photo.
 
@@ -45,7 +38,6 @@ def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool
         sample: the sample that the page opens with when it is the first one; it makes the page's point.
         exact: whether the page needs exact class activation maps.
     """
-    style()
     link.open_link(sample)
     st.markdown(f"# {title}\n{sentence}")
     return choose_scene(exact=exact)

@@ -1,7 +1,6 @@
 """The page "Guess first": the student marks where the network looks, then the map is revealed."""
 
 import time
-from pathlib import Path
 
 import streamlit as st
 
@@ -13,13 +12,12 @@ from cam.pictures import percent
 from cam.ui import held, link, networks, picture
 from cam.ui.callbacks import whole
 from cam.ui.draw import draw_box, drawn_box
-from cam.ui.frame import Scene, choose_scene, style
+from cam.ui.frame import Scene, choose_scene
 from cam.ui.guess_cases import CASES, OWN, Case
 from cam.ui.guess_tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
 from cam.ui.messages import plain, show_reported
 from cam.ui.samples import list_samples
 
-_STYLE = Path(__file__).with_name("guess_page.css")
 # Longer than between the two clicks of a double click, shorter than anybody needs to see the map.
 _DOUBLE_CLICK_SECONDS = 0.6
 _CASES = {case.name: case for case in CASES}
@@ -27,8 +25,6 @@ _CASES = {case.name: case for case in CASES}
 
 def guess_page() -> None:
     """The whole page."""
-    style()
-    st.html(_STYLE)
     _arrive()
     with st.container(key="guess_title"):
         st.markdown("# Guess first\nMark where you think the network looks. Then see.")

@@ -1,7 +1,6 @@
 """The page "Inside the map": from photo to score, feature map by feature map."""
 
 from html import escape
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -16,7 +15,6 @@ from cam.ui.messages import plain
 from cam.ui.picture import map_size, show_photo, show_signed
 from cam.written import number, scientific, written_product, written_sum
 
-_STYLE = Path(__file__).with_name("inside_page.css")
 _SAMPLE = "dog_and_cat"
 # Feature maps that are drawn one by one, for and against each.
 _DRAWN = 3
@@ -29,7 +27,6 @@ def inside_page() -> None:
     scene = open_lesson(
         "Inside the map", "From photo to score in four steps, with the real numbers.", sample=_SAMPLE, exact=True
     )
-    st.html(_STYLE)
     parts = parts_of(scene.explanation, scene.chosen.index)
     with st.container(key="inside"):
         _show_steps(scene, parts)

@@ -7,7 +7,7 @@ from cam.detail import FINER, cost
 from cam.explanation import Prediction, Scored
 from cam.pictures import percent
 from cam.render import COLORMAPS
-from cam.ui import classes, frame, link, networks, own_model, photos, picture
+from cam.ui import classes, link, networks, own_model, photos, picture
 from cam.ui.messages import plain
 from cam.ui.save import View, save_menu
 
@@ -16,7 +16,6 @@ _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
 
 def map_page() -> None:
     """The whole page. Widgets come before the network is asked, so that it can be used while the network loads."""
-    frame.style()
     link.open_link()
     title, network = st.columns([2.4, 1], vertical_alignment="center")
     with title.container(key="title"):

@@ -13,6 +13,7 @@ from cam.ui.access.guards import guards
 from cam.ui.assets import Assets
 from cam.ui.base_path import base_path
 from cam.ui.closed import forget_closed_sessions
+from cam.ui.looks import Looks
 
 
 def start_server() -> bool:
@@ -27,7 +28,7 @@ def start_server() -> bool:
 
 def middleware() -> list[Middleware]:
     """What each request passes before it comes to Streamlit, the outermost first."""
-    return [*guards(), Middleware(Assets, base=base_path())]
+    return [*guards(), Middleware(Looks), Middleware(Assets, base=base_path())]
 
 
 def operator_routes() -> list[Route]:

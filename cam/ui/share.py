@@ -2,7 +2,6 @@
 
 import html
 import ipaddress
-from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -11,15 +10,12 @@ from cam.settings import read_settings
 from cam.ui.access.guards import with_code
 from cam.ui.base_path import base_path
 
-_STYLE = Path(__file__).with_name("share.css")
-
 
 def show_share() -> None:
     """A button in the header that shows the address, where the server has one for others."""
     addresses = read_settings().address
     if not addresses:
         return
-    st.html(_STYLE)
     with st.container(key="share"):
         if st.button("Show the address", icon=":material/qr_code_2:", type="tertiary", key="show_address"):
             st.dialog("Open this page on your phone", width="large")(show_address)(addresses)

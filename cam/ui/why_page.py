@@ -1,7 +1,5 @@
 """The page "Why this network can do it": three architectures, and where each keeps or loses places."""
 
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +12,6 @@ from cam.ui.messages import plain
 from cam.written import scientific
 
 _SAMPLE = "polar_bear"
-_STYLE = Path(__file__).with_name("why_page.css")
 
 
 def why_page() -> None:
@@ -25,7 +22,6 @@ def why_page() -> None:
         sample=_SAMPLE,
         exact=True,
     )
-    st.html(_STYLE)
     pending = cached.anatomies()
     with st.container(key="why_networks"):
         slot = st.empty()
