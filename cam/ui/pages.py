@@ -28,7 +28,7 @@ def _page(module: str, title: str, **options: object) -> st.Page:
 
 
 def _imported(module: str) -> ModuleType:
-    # Pandas and altair are some 75,000 objects, among which Streamlit has garbage looked for after every run.
+    # Pandas and altair are some 75,000 objects, among which Python would look for garbage again and again.
     return import_kept(f"cam.ui.{module}")
 
 
