@@ -97,6 +97,6 @@ def write_link(class_label: str) -> None:
 
 def set_parts(parts: dict[str, str]) -> None:
     """Have the link name this photo, network and class, and none that is not among them; one step in the browser."""
-    if parts != {part: values[-1] for part in _PARTS if (values := named(part))}:
+    if parts != {part: value for part in _PARTS if (value := _named(part)) is not None}:
         # A part without a value is left out.
         st.query_params.update({part: parts.get(part, []) for part in _PARTS})

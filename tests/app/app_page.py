@@ -34,13 +34,13 @@ def open_page(**link: str) -> AppTest:
     return at.run()
 
 
-@cache
 def arrive(at: AppTest, photo: cached.Photo, network: str, chosen: int | None = None) -> None:
     """Before the first run: as from another page, where this photo of one's own, network and class were chosen."""
     for name, value in {"link_opened": True, "photo": photo, "network": network, "chosen": chosen}.items():
         at.session_state[name] = value
 
 
+@cache
 def _components() -> BidiComponentManager:
     manager = BidiComponentManager()
     manager.discover_and_register_components(start_file_watching=False)

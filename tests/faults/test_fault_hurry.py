@@ -22,11 +22,17 @@ def server(tmp_path, monkeypatch, fault):
         yield server
 
 
-async def seen(path) -> None:
-    """Until the file is there, which is then taken away."""
-    while not path.exists():
-        await asyncio.sleep(0.01)
-    path.unlink()
+async def begin(tab: Client, option: str, fault) -> None:
+    """Choose a class; ends when the server is at work on the callback, where it stays for a while."""
+    begun = fault.with_name("callbackbegun")
+    fault.touch()
+    tab.value("row").string_value = option
+    await tab.ask()
+    async with asyncio.timeout(30):
+        while not begun.exists():
+            await asyncio.sleep(0.01)
+    begun.unlink()
+    fault.unlink()
 
 
 def test_a_choice_counts_when_something_else_is_clicked_before_the_server_has_taken_it(server, fault):
@@ -37,12 +43,8 @@ def test_a_choice_counts_when_something_else_is_clicked_before_the_server_has_ta
             for wanted in (options[2], options[3]):
                 title = f"Evidence for {wanted}"
                 assert heat(tab.page)["title"] != title
-                fault.touch()
-                tab.value("row").string_value = wanted
-                await tab.ask()
-                await asyncio.wait_for(seen(fault.with_name("callbackbegun")), 30)
+                await begin(tab, wanted, fault)
                 # Now with another choice besides, to whose run the class is no new one.
-                fault.unlink()
                 tab.value("box").bool_value = not tab.value("box").bool_value
                 await tab.ask(shows(title))
                 await asyncio.wait_for(tab.answer(), 30)
@@ -56,11 +58,7 @@ def test_the_last_of_two_choices_counts_when_the_first_is_still_being_taken(serv
         async with Client(server.url) as tab:
             await tab.open()
             first, second = tab.page.widget("row").options[2:4]
-            fault.touch()
-            tab.value("row").string_value = first
-            await tab.ask()
-            await asyncio.wait_for(seen(fault.with_name("callbackbegun")), 30)
-            fault.unlink()
+            await begin(tab, first, fault)
             tab.value("row").string_value = second
             await tab.ask(shows(f"Evidence for {second}"))
             await asyncio.wait_for(tab.answer(), 30)
