@@ -27,7 +27,7 @@ from cam.batch.plan import Plan, Settings
 from cam.batch.reading import load_photo
 from cam.batch.run import run
 from cam.batch.sources import find_photos
-from cam.commands.network import loaded_network
+from cam.cli.network import loaded_network
 from cam.grouping import batches
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"

@@ -69,14 +69,15 @@ def steps(paths: list[str]) -> dict:
     """Seconds of each step for each file, all in turn, `ROUNDS` times after one that does not count."""
     import streamlit as st
 
-    from cam import cached, loading
+    from cam.app import cache
+    from cam.server import model_store
 
-    loading.loaded_model(NETWORK)
+    model_store.loaded_model(NETWORK)
     found = {path: {step: [] for step in STEPS} for path in paths}
     for turn in range(ROUNDS + 1):
         for path in paths:
             st.cache_resource.clear()
-            for step, work in _steps_of(cached.photo_of(Path(path).read_bytes(), "photo")).items():
+            for step, work in _steps_of(cache.photo_of(Path(path).read_bytes(), "photo")).items():
                 start = time.perf_counter()
                 work()
                 if turn:
@@ -86,29 +87,29 @@ def steps(paths: list[str]) -> dict:
 
 def _steps_of(photo) -> dict[str, Callable]:
     """What is done for a photo, each after what it needs, by the names in `STEPS`."""
-    from cam import cached
+    from cam.app import cache
+    from cam.app.components.picture import map_size
     from cam.render import heat_layer
-    from cam.ui.picture import map_size
 
     def drawn() -> None:
-        heatmap = cached.explained(photo, NETWORK, "whole").heatmap(1, size=map_size(cached.shown(photo)))
-        cached.data_uri(heat_layer(heatmap), "PNG", compress_level=1)
+        heatmap = cache.explained(photo, NETWORK, "whole").heatmap(1, size=map_size(cache.shown(photo)))
+        cache.data_uri(heat_layer(heatmap), "PNG", compress_level=1)
 
-    work = (cached.opened, cached.shown, partial(cached.explained, network=NETWORK, fit="whole"), lambda _: drawn())
+    work = (cache.opened, cache.shown, partial(cache.explained, network=NETWORK, fit="whole"), lambda _: drawn())
     return {step: partial(do, photo) for step, do in zip(STEPS, work, strict=True)}
 
 
 def peak(paths: list[str]) -> dict[str, float]:
     """MB by which opening and showing a photo raises the peak of a process, and the peak of the one that decodes."""
-    from cam import cached
+    from cam.app import cache
 
     def most() -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
-    photo = cached.photo_of(Path(paths[0]).read_bytes(), "photo")
+    photo = cache.photo_of(Path(paths[0]).read_bytes(), "photo")
     before = most()
-    cached.shown(photo)
+    cache.shown(photo)
     return {"here": most() - before, "apart": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.load_student import CLICKS, EVERY, PAGES, THINK, Notes
-from cam.ui.health import versions
+from cam.server.health import versions
 
 
 @dataclass(frozen=True)

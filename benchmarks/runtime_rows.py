@@ -12,10 +12,10 @@ import tensorflow as tf
 from PIL import Image
 
 import cam
-from cam.engine import Model
-from cam.models import fast
-from cam.models.network import Network
-from cam.models.openvino_import import import_openvino
+from cam.backends import openvino
+from cam.backends.keras import Network
+from cam.backends.openvino_import import import_openvino
+from cam.model import Model
 from cam.models.registry import find_spec
 
 PHOTO = Path(__file__).parent.parent / "sample_images" / "dog_and_cat.jpg"
@@ -90,8 +90,8 @@ def litert(network: Network, pixels: np.ndarray):
     return run
 
 
-def openvino(network: Network, pixels: np.ndarray):
-    quick = fast.FastNetwork(fast.convert(network, pixels[0]), lambda: network)
+def openvino_any(network: Network, pixels: np.ndarray):
+    quick = openvino.FastNetwork(openvino.convert(network, pixels[0]), lambda: network)
     return lambda: quick.feature_maps(pixels[0])[np.newaxis]
 
 
@@ -99,7 +99,7 @@ def openvino_fixed(network: Network, pixels: np.ndarray):
     runtime = import_openvino()
     model = runtime.convert_model(network.features.get_concrete_function())
     model.reshape(list(pixels.shape))
-    request = runtime.Core().compile_model(model, "CPU", fast.OPTIONS).create_infer_request()
+    request = runtime.Core().compile_model(model, "CPU", openvino.OPTIONS).create_infer_request()
     return lambda: request.infer([pixels])[0]
 
 
@@ -124,7 +124,7 @@ def models(name: str, *, fast_too: bool) -> tuple[Model, Model]:
     plain = Model(find_spec(name), network)
     if not fast_too:
         return plain, plain
-    return plain, Model(plain.spec, fast.FastNetwork(fast.convert(network, plain.noise()), lambda: network))
+    return plain, Model(plain.spec, openvino.FastNetwork(openvino.convert(network, plain.noise()), lambda: network))
 
 
 def engine(finish: Callable, name: str, fit: str, *, fast_too: bool):
@@ -169,7 +169,7 @@ RUNTIMES = (
     Row("TensorFlow, any shape, batch norms folded", "tensorflow", partial(bare, tensorflow)),
     Row("TensorFlow, XLA, one shape", "tensorflow", partial(bare, xla)),
     Row("LiteRT/XNNPACK, one shape", "ai_edge_litert", partial(bare, litert)),
-    Row("OpenVINO, any shape", "openvino", partial(bare, openvino)),
+    Row("OpenVINO, any shape", "openvino", partial(bare, openvino_any)),
     Row("OpenVINO, one shape", "openvino", partial(bare, openvino_fixed)),
 )
 TORCH = (

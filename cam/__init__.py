@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cam.engine import Model, load_model
     from cam.errors import CamError, ImageError, LabelError, ModelError
     from cam.explanation import Explanation, Prediction
-    from cam.images import open_image
+    from cam.images.open import open_image
     from cam.labels import Labels
-    from cam.localize import Box, boxes
+    from cam.localization import Box, boxes
+    from cam.model import Model, load_model
     from cam.models.registry import ModelSpec, list_models
     from cam.render import overlay
 
@@ -36,12 +36,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "engine": ("Model", "load_model"),
+    "model": ("Model", "load_model"),
     "errors": ("CamError", "ImageError", "LabelError", "ModelError"),
     "explanation": ("Explanation", "Prediction"),
-    "images": ("open_image",),
+    "images.open": ("open_image",),
     "labels": ("Labels",),
-    "localize": ("Box", "boxes"),
+    "localization": ("Box", "boxes"),
     "models.registry": ("ModelSpec", "list_models"),
     "render": ("overlay",),
 }

@@ -5,12 +5,12 @@ Importing this imports neither TensorFlow nor Keras; a command that runs a netwo
 
 import click
 
-from cam.commands.batch import batch
-from cam.commands.evaluate import evaluate
-from cam.commands.explain import explain
-from cam.commands.fetch import fetch
-from cam.commands.models import models
-from cam.commands.page import page
+from cam.cli.batch import batch
+from cam.cli.evaluate import evaluate
+from cam.cli.explain import explain
+from cam.cli.fetch import fetch
+from cam.cli.models import models
+from cam.cli.serve import page
 from cam.errors import CamError
 from cam.settings import read_settings
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cam.detail import averaged
-from cam.enlarge import covered
 from cam.explanation import Scored, read_only
+from cam.heatmap import covered
 from cam.labels import Labels
 from cam.methods import Method
 
 if TYPE_CHECKING:
-    from cam.models.probe import Probe
+    from cam.backends.probe import Probe
 
 
 class Attribution(Scored):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cam.enlarge import Span, centres
+from cam.heatmap import Span, centres
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def resampling(count: int, edges: tuple[float, float], onto: int, onto_edges: tu
 
     Args:
         count: cells that there are.
-        edges: where the photo starts and ends, in these cells (see `cam.enlarge.covered`).
+        edges: where the photo starts and ends, in these cells (see `cam.heatmap.covered`).
         onto: cells wanted.
         onto_edges: the same for them.
     """
@@ -52,7 +52,7 @@ def averaged(maps: list[np.ndarray], spans: list[Span], mirrored: list[bool]) ->
 
     Args:
         maps: of each view, as the network gave them.
-        spans: which part of each is the photo (see `cam.enlarge.covered`).
+        spans: which part of each is the photo (see `cam.heatmap.covered`).
         mirrored: whether the view was mirrored; its map is turned back.
     """
     finest = max(range(len(maps)), key=lambda i: maps[i].shape[0] * maps[i].shape[1])

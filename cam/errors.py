@@ -20,7 +20,7 @@ class CamError(Exception):
 
 
 class ImageError(CamError):
-    """A photo that cannot be opened or is outside the limits of `cam.image_limits`."""
+    """A photo that cannot be opened or is outside the limits of `cam.images.limits`."""
 
 
 class ModelError(CamError):

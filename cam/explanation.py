@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 import scipy
 
-from cam.enlarge import covered, enlarged
+from cam.heatmap import covered, enlarged
 from cam.labels import Labels
 from cam.methods import METHODS, Method
 
@@ -85,7 +85,7 @@ class Scored:
     def heatmap(self, wanted: int | str, *, size: tuple[int, int] | None = None) -> np.ndarray:
         """float32 (height, width), signed: the class map enlarged to the photo, or to `size` (width, height).
 
-        Bilinear with the cells' centres at their places in the photo (see `cam.enlarge`).
+        Bilinear with the cells' centres at their places in the photo (see `cam.heatmap`).
         """
         return self.enlarge(self.class_map(wanted), size or self.image_size)
 

@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cam.apart import call_apart
+from cam.backends import conversion_cache, openvino
+from cam.backends.keras_import import import_keras
+from cam.backends.openvino_import import is_installed
 from cam.errors import ModelError
-from cam.models import converted, fast
-from cam.models.keras_import import import_keras
-from cam.models.openvino_import import is_installed
 from cam.models.registry import ModelSpec
+from cam.sandbox import call_apart
 
 if TYPE_CHECKING:
-    from cam.engine import Model
-    from cam.models.network import Network
+    from cam.backends.keras import Network
+    from cam.model import Model
 
 _log = logging.getLogger(__name__)
 # Makes a model of a row and a network and checks it against its own output (ModelError).
-Check = Callable[[ModelSpec, "Network | fast.FastNetwork"], "Model"]
+Check = Callable[[ModelSpec, "Network | openvino.FastNetwork"], "Model"]
 
 
 def opened(spec: ModelSpec, check: Check) -> "Model":
     """The network of a row, ready to be explained (ModelError if it cannot be)."""
     weights = spec.source.require()
-    kept = converted.place(spec, weights) if is_installed() and spec.exact is not False else None
+    kept = conversion_cache.place(spec, weights) if is_installed() and spec.exact is not False else None
     # What a model of one's own leaves open is read from the Keras network, so that is always built here.
     if kept and not spec.own and (model := _reopened(spec, kept, check) or _opened_apart(spec, kept, check)):
         return model
@@ -47,14 +47,14 @@ def packed(spec: ModelSpec, check: Check) -> bytes:
         Exception: OpenVINO cannot convert it.
     """
     spec, network = _built(spec)
-    return converted.packed(*_converted(network, check(spec, network).noise()))
+    return conversion_cache.packed(*_converted(network, check(spec, network).noise()))
 
 
 def _built(spec: ModelSpec) -> "tuple[ModelSpec, Network]":
     """The row without gaps, and its network in Keras."""
     import_keras()
-    from cam.models.network import Network
-    from cam.models.own import completed
+    from cam.backends.keras import Network
+    from cam.custom_models.build import completed
 
     network = spec.resolve()(spec.source.require())
     spec = completed(spec, network)
@@ -63,7 +63,7 @@ def _built(spec: ModelSpec) -> "tuple[ModelSpec, Network]":
 
 def _reopened(spec: ModelSpec, kept: Path, check: Check) -> "Model | None":
     """The network as it was converted before; None where there is none, or it is not right any more."""
-    found = converted.read(kept)
+    found = conversion_cache.read(kept)
     return _checked(spec, found, kept, check) if found else None
 
 
@@ -77,7 +77,7 @@ def _opened_apart(spec: ModelSpec, kept: Path, check: Check) -> "Model | None":
     if not spec.exact:
         return None
     try:
-        found, maps = converted.unpacked(call_apart(f"{__name__}:packed", spec, check))
+        found, maps = conversion_cache.unpacked(call_apart(f"{__name__}:packed", spec, check))
     except ModelError:
         raise
     # The row names what only this process has, OpenVINO stumbles over the network, or the process was ended.
@@ -86,13 +86,13 @@ def _opened_apart(spec: ModelSpec, kept: Path, check: Check) -> "Model | None":
         return None
     model = _checked(spec, found, kept, check, maps=maps)
     if model:
-        converted.write(kept, found)
+        conversion_cache.write(kept, found)
     return model
 
 
 def _checked(
     spec: ModelSpec,
-    found: fast.Converted,
+    found: openvino.Converted,
     kept: Path,
     check: Check,
     *,
@@ -104,10 +104,10 @@ def _checked(
     None where it is not right, which the log says.
     """
     try:
-        quick = fast.FastNetwork(found, lambda: network or _built(spec)[1])
+        quick = openvino.FastNetwork(found, lambda: network or _built(spec)[1])
         model = check(spec, quick)
         if maps is not None:
-            fast.check_maps(quick, model.noise(), maps)
+            openvino.check_maps(quick, model.noise(), maps)
     # The last: there is an OpenVINO, but not one for this machine.
     except (ModelError, RuntimeError, ImportError) as error:
         _log.warning("The converted network %s cannot be used (%s); it is made again.", kept, error)
@@ -115,24 +115,24 @@ def _checked(
     return model
 
 
-def _converted(network: "Network", noise: np.ndarray) -> tuple[fast.Converted, np.ndarray]:
+def _converted(network: "Network", noise: np.ndarray) -> tuple[openvino.Converted, np.ndarray]:
     """The network for OpenVINO, and float32 (h, w, K): its maps of the noise by Keras."""
-    return fast.convert(network, noise), network.feature_maps(noise, passes=0)
+    return openvino.convert(network, noise), network.feature_maps(noise, passes=0)
 
 
 def _accelerated(model: "Model", network: "Network", kept: Path, check: Check) -> "Model":
     """The same network run by OpenVINO, and kept for the next start; as it is where that cannot be."""
-    if model.spec.own and (found := converted.read(kept)):
+    if model.spec.own and (found := conversion_cache.read(kept)):
         if again := _checked(model.spec, found, kept, check, network=network):
             return again
     try:
         found, maps = _converted(network, model.noise())
-        quick = fast.FastNetwork(found, lambda: network)
-        fast.check_maps(quick, model.noise(), maps)
+        quick = openvino.FastNetwork(found, lambda: network)
+        openvino.check_maps(quick, model.noise(), maps)
         faster = check(model.spec, quick)
     # Whatever a converter stumbles over in a network that it does not know; TensorFlow runs it all the same.
     except Exception as error:
         _log.warning("%s is not run by OpenVINO: %s", model.spec.title, error)
         return model
-    converted.write(kept, found)
+    conversion_cache.write(kept, found)
     return faster

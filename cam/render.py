@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from cam.localize import Box
+from cam.localization import Box
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import cam
-from cam.models.own_sidecar import Sidecar, sidecar_json
+from cam.custom_models.sidecar import Sidecar, sidecar_json
 
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIDE = 96

@@ -42,7 +42,7 @@ def lite0():
 @pytest.fixture(scope="session")
 def by_keras():
     """The same network run by TensorFlow, whatever is installed."""
-    from cam.engine import Model
+    from cam.model import Model
     from cam.models.registry import find_spec
 
     spec = find_spec("efficientnet-lite0")
@@ -125,10 +125,10 @@ def tiny_labels():
 
 @pytest.fixture(scope="session")
 def make_tiny(tiny_spec, tiny_network, tiny_labels):
-    """A function that wraps the tiny network in a fresh `cam.engine.Model`; arguments replace its parts."""
+    """A function that wraps the tiny network in a fresh `cam.model.Model`; arguments replace its parts."""
 
     def make(*, spec=tiny_spec, network=tiny_network, preprocess=tiny_preprocess, labels=tiny_labels):
-        from cam.engine import Model
+        from cam.model import Model
 
         return Model(spec, network, preprocess, labels)
 
@@ -137,7 +137,7 @@ def make_tiny(tiny_spec, tiny_network, tiny_labels):
 
 @pytest.fixture(scope="session")
 def tiny_model(make_tiny):
-    """A `cam.engine.Model` around the tiny network, classes red, green and blue."""
+    """A `cam.model.Model` around the tiny network, classes red, green and blue."""
     return make_tiny()
 
 

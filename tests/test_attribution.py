@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from cam.attribution import Attribution
 from cam.detail import FINER, averaged
 from cam.errors import LabelError
-from cam.images import resized, whole_size
+from cam.images.open import resized, whole_size
 from cam.labels import Labels
 from cam.methods import METHODS
 

@@ -7,7 +7,7 @@ from keras import layers
 from PIL import Image, ImageOps
 
 from cam.detail import FINER, PLAIN, View, averaged, cost, resampling
-from cam.images import resized, whole_size
+from cam.images.open import resized, whole_size
 
 SHAPES = pytest.mark.parametrize("size", [(60, 60), (110, 40), (40, 110)], ids=["square", "wide", "tall"])
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from cam.enlarge import covered, enlarged
+from cam.backends.keras import Network
+from cam.heatmap import covered, enlarged
 from cam.models.efficientnet_lite import build_network
-from cam.models.network import Network
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import find_spec
 

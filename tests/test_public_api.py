@@ -9,15 +9,15 @@ import pytest
 import cam
 import cam.errors
 import cam.explanation
-import cam.images
+import cam.images.open
 import cam.labels
-import cam.localize
+import cam.localization
 import cam.models.registry
 import cam.render
 
 LAZY = {"Model", "load_model"}
 HOMES = {
-    "Box": cam.localize,
+    "Box": cam.localization,
     "CamError": cam.errors,
     "Explanation": cam.explanation,
     "ImageError": cam.errors,
@@ -26,9 +26,9 @@ HOMES = {
     "ModelError": cam.errors,
     "ModelSpec": cam.models.registry,
     "Prediction": cam.explanation,
-    "boxes": cam.localize,
+    "boxes": cam.localization,
     "list_models": cam.models.registry,
-    "open_image": cam.images,
+    "open_image": cam.images.open,
     "overlay": cam.render,
 }
 

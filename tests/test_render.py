@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cam.localize import Box
+from cam.localization import Box
 from cam.render import COLORMAPS, draw_boxes, heat_layer, normalized, overlay, palette
 
 NAMES = [row.name for row in COLORMAPS]

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cam.batch.pictures import PICTURES, Seen, picture_name
+from cam.batch.artifacts import PICTURES, Seen, picture_name
 from cam.batch.reading import Loaded
+from cam.batch.rows import explained_row, failed_row
 from cam.batch.sources import read_photo
-from cam.batch.table import explained_row, failed_row
-from cam.enlarge import Span, covered, enlarged
 from cam.errors import ImageError
 from cam.explanation import Prediction, Scored
-from cam.images import open_image
-from cam.localize import Box, boxes
+from cam.heatmap import Span, covered, enlarged
+from cam.images.open import open_image
+from cam.localization import Box, boxes
 
 # Share of the heat's maximum that a box goes around (Zhou et al. 2016).
 _THRESHOLD = 0.2

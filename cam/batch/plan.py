@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
+from cam.backends.openvino_import import is_installed
 from cam.batch.sources import is_address
-from cam.models.openvino_import import is_installed
 from cam.models.registry import spec_of
 
 # Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
@@ -24,7 +24,7 @@ class Settings:
         model: the name of the network, or the path of one's own.
         fit: "whole" or "squash", as in `Model.explain`.
         top: how many classes a row has.
-        save: names in `cam.batch.pictures.PICTURES`.
+        save: names in `cam.batch.artifacts.PICTURES`.
     """
 
     model: str

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cam.batch.sources import read_photo
 from cam.errors import ImageError
-from cam.images import open_image, resized
+from cam.images.open import open_image, resized
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cam.batch.output import Output, opened
+from cam.batch.output_folder import Output, opened
+from cam.batch.pipeline import explained_parts
 from cam.batch.plan import Plan
-from cam.batch.work import explained_parts
 
 
 @dataclass(frozen=True)

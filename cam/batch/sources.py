@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cam.errors import CamError, ImageError
-from cam.image_limits import max_bytes
+from cam.images.limits import max_bytes
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
@@ -49,7 +49,7 @@ def listed_paths(text: bytes) -> list[str]:
 
 
 def read_photo(path: str) -> bytes:
-    """The bytes of a file: all of them, or one more than `cam.image_limits.max_bytes` where there are more.
+    """The bytes of a file: all of them, or one more than `cam.images.limits.max_bytes` where there are more.
 
     Raises:
         ImageError: it is not there, no file, or cannot be read.

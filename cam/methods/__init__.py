@@ -1,6 +1,6 @@
 """Maps of where a network looks: one registry of methods over one interface, each with its paper and equation.
 
-A method sees one photo in one network at one layer through a probe (`cam.methods.probing`) and returns a map float32
+A method sees one photo in one network at one layer through a probe (`cam.methods.probe`) and returns a map float32
 (h, w) of that layer's grid. What all of them keep to:
 
 * The score of a class is its logit. The features at a place are the layer's activations there, [y, x, k].

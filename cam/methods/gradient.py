@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cam.methods.probing import Probe, Report, no_report, one_class, one_gradient, weighted_sum
+from cam.methods.probe import Probe, Report, no_report, one_class, one_gradient, weighted_sum
 
 # Finer-CAM's comparison strength and number of references, those of its paper's experiments.
 STRENGTH = 0.6

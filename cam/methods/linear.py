@@ -3,7 +3,7 @@
 import numpy as np
 
 from cam.errors import ModelError
-from cam.methods.probing import Probe, Report, no_report
+from cam.methods.probe import Probe, Report, no_report
 
 
 def cam(probe: Probe, index: int, report: Report = no_report) -> np.ndarray:

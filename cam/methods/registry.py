@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cam.errors import ModelError
-from cam.methods import decomposition, gradient, higher_order, linear, passes
+from cam.methods import eigen_cam, grad_cam_plus_plus, gradient, linear, perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ _ROWS = (
         "Networks, WACV 2018",
         signed=False,
         passes=lambda maps: 1,
-        compute=higher_order.grad_cam_plus_plus,
+        compute=grad_cam_plus_plus.grad_cam_plus_plus,
     ),
     Method(
         name="hirescam",
@@ -110,8 +110,8 @@ _ROWS = (
         paper="Omeiza et al., Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique for Deep "
         "Convolutional Neural Network Models, arXiv:1908.01224, 2019",
         signed=False,
-        passes=lambda maps: higher_order.PASSES_A_SAMPLE * higher_order.SAMPLES,
-        compute=higher_order.smooth_grad_cam_plus_plus,
+        passes=lambda maps: grad_cam_plus_plus.PASSES_A_SAMPLE * grad_cam_plus_plus.SAMPLES,
+        compute=grad_cam_plus_plus.smooth_grad_cam_plus_plus,
     ),
     Method(
         name="score-cam",
@@ -121,7 +121,7 @@ _ROWS = (
         "Workshops 2020",
         signed=False,
         passes=lambda maps: maps,
-        compute=passes.score_cam,
+        compute=perturbation.score_cam,
     ),
     Method(
         name="ablation-cam",
@@ -131,7 +131,7 @@ _ROWS = (
         "Localization, WACV 2020",
         signed=True,
         passes=lambda maps: maps,
-        compute=passes.ablation_cam,
+        compute=perturbation.ablation_cam,
     ),
     Method(
         name="eigen-cam",
@@ -141,7 +141,7 @@ _ROWS = (
         signed=False,
         class_free=True,
         passes=lambda maps: 0,
-        compute=decomposition.eigen_cam,
+        compute=eigen_cam.eigen_cam,
     ),
     Method(
         name="finer-cam",

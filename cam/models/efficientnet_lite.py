@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers
 
 from cam.errors import ModelError
-from cam.models.checkpoint import read_checkpoint
+from cam.models.torch_checkpoint import read_checkpoint
 
 
 class _Stage(NamedTuple):

@@ -8,10 +8,10 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from cam.custom_models.discovery import SUFFIXES, OwnFile, OwnModel, list_own
 from cam.errors import CamError, ModelError
-from cam.models.own_file import SUFFIXES, OwnFile, OwnModel, list_own
+from cam.models.catalog import FAMILIES, Family, Row
 from cam.models.weights import KerasFile, Source, Wheel
-from cam.models.zoo import FAMILIES, Family, Row
 from cam.settings import read_settings
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def own_spec(model: OwnModel) -> ModelSpec:
         name=model.name,
         title=model.title,
         source=model.source,
-        builder="cam.models.own:build",
+        builder="cam.custom_models.build:build",
         licence="your own",
         sidecar=model.sidecar,
         **unknown,

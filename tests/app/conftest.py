@@ -3,18 +3,18 @@
 import pytest
 import streamlit as st
 
-from cam import loading
+from cam.server import model_store
 
 
 @pytest.fixture(autouse=True)
 def server(monkeypatch, tmp_path):
     """A server without ResNet-50, without downloads; the embedded networks stay loaded once they are."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(loading, "_downloads", {})
-    loading._models.pop("resnet50", None)
+    monkeypatch.setattr(model_store, "_downloads", {})
+    model_store._models.pop("resnet50", None)
     yield
     # What a stand-in for ResNet-50 has said of a photo must not be found by the next test.
-    if loading._models.pop("resnet50", None):
+    if model_store._models.pop("resnet50", None):
         st.cache_resource.clear()
 
 
@@ -30,8 +30,8 @@ def own(monkeypatch, tmp_path, server):
     folder = tmp_path / "models"
     folder.mkdir()
     monkeypatch.setenv("CAM_MODELS", str(folder))
-    monkeypatch.setattr(loading, "_corrected", {})
+    monkeypatch.setattr(model_store, "_corrected", {})
     yield folder
-    for name in [name for name in loading._models if name.startswith("own/")]:
-        del loading._models[name]
+    for name in [name for name in model_store._models if name.startswith("own/")]:
+        del model_store._models[name]
     st.cache_resource.clear()

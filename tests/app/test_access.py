@@ -2,10 +2,10 @@
 
 import pytest
 import streamlit as st
-from app_page import everything_sent, open_page, works
 from streamlit.runtime.context import ContextProxy
+from support.app_page import everything_sent, open_page, works
 
-from cam.ui.access import signed_cookies
+from cam.server.access import signed_cookies
 
 CODE = "blue rhinoceros"
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from app_page import LITE2, NAMES, engine, gallery, open_page, picture, works
+from support.app_page import LITE2, NAMES, engine, gallery, open_page, picture, works
 
-from cam.pictures import percent
-from cam.ui.samples import DEFAULT, list_samples
+from cam.app.widgets.sample_gallery import DEFAULT, list_samples
+from cam.export import percent
 
 
 @pytest.fixture(scope="module")

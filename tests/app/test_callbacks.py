@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
-from cam import ui
-from cam.ui.callbacks import finish_callbacks, whole
+from cam import app
+from cam.app.callbacks import finish_callbacks, whole
 
 STOPS = (StopException(), RerunException(RerunData()))
 
@@ -81,7 +81,7 @@ def test_a_callback_that_fails_says_so_once_and_is_not_tried_again():
 
 def test_every_callback_of_the_pages_is_whole():
     found = []
-    for path in Path(ui.__file__).parent.rglob("*.py"):
+    for path in Path(app.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg in ("on_change", "on_click", "on_select", "on_submit"):
                 given = node.value

@@ -2,11 +2,24 @@
 
 import numpy as np
 import pytest
-from app_page import DOG, LITE0, LITE2, NAMES, class_of, engine, gallery, heat_pixels, open_page, passes, picture, works
+from support.app_page import (
+    DOG,
+    LITE0,
+    LITE2,
+    NAMES,
+    class_of,
+    engine,
+    gallery,
+    heat_pixels,
+    open_page,
+    passes,
+    picture,
+    works,
+)
 
-from cam.pictures import percent
+from cam.app.widgets.sample_gallery import DEFAULT
+from cam.export import percent
 from cam.render import heat_layer
-from cam.ui.samples import DEFAULT
 
 VIEW = {
     "opacity": lambda at: at.slider(key="opacity").set_value(15),

@@ -3,13 +3,25 @@
 from concurrent.futures import Future
 
 import numpy as np
-from app_page import DOG, LITE0, LITE2, RESNET50, engine, passes, picture
-from compare_parts import CAT, TABBY, TEAPOT, VIEWS, open_compare, percent_text, pixels, size_of, titles, view, words
+from support.app_page import DOG, LITE0, LITE2, RESNET50, engine, passes, picture
+from support.compare_parts import (
+    CAT,
+    TABBY,
+    TEAPOT,
+    VIEWS,
+    open_compare,
+    percent_text,
+    pixels,
+    size_of,
+    titles,
+    view,
+    words,
+)
 
-from cam import loading
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.models.registry import find_spec, list_models
 from cam.render import heat_layer
-from cam.ui.samples import DEFAULT
+from cam.server import model_store
 
 
 def test_two_networks_side_by_side_each_with_its_own_numbers_and_scale():
@@ -40,7 +52,7 @@ def test_a_second_network_without_weights_is_said_and_nothing_is_downloaded(monk
     def download(*_):
         raise AssertionError("a download was started")
 
-    monkeypatch.setattr(loading, "start_download", download)
+    monkeypatch.setattr(model_store, "start_download", download)
     at = open_compare(compare="Networks", second="ResNet-50")
     assert titles(at) == [find_spec(LITE2).title] and not at.exception
     assert len(at.warning) == 1
@@ -56,7 +68,7 @@ def test_a_second_network_without_weights_is_said_and_nothing_is_downloaded(monk
 def test_a_resnet_with_stand_in_weights_is_the_second_network(resnet50):
     future = Future()
     future.set_result(resnet50)
-    loading._models[RESNET50] = (None, future)
+    model_store._models[RESNET50] = (None, future)
     at = open_compare(compare="Networks", second="ResNet-50")
     assert titles(at) == [find_spec(LITE2).title, "ResNet-50"] and not at.exception
     assert f"Score {engine(DEFAULT, RESNET50).prediction(CAT).score:.2f}".replace("-", "−") in words(at)

@@ -3,12 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from app_page import DOG, LITE0, LITE2, NAMES, engine, file_of, picture
-from compare_parts import RANDOM, TABBY, TEAPOT, VIEWS, open_compare, pixels, sum_on_screen, titles, view, words
 from PIL import Image
+from support.app_page import DOG, LITE0, LITE2, NAMES, engine, file_of, picture
+from support.compare_parts import RANDOM, TABBY, TEAPOT, VIEWS, open_compare, pixels, sum_on_screen, titles, view, words
 
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.models.registry import find_spec
-from cam.ui.samples import DEFAULT
 
 
 def test_a_link_opens_view_and_classes_and_the_session_writes_the_same_one():

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from app_page import DOG, NAMES, engine, file_of, picture
-from compare_parts import (
+from PIL import Image
+from support.app_page import DOG, NAMES, engine, file_of, picture
+from support.compare_parts import (
     CAT,
     TABBY,
     TEAPOT,
@@ -19,11 +20,10 @@ from compare_parts import (
     view,
     words,
 )
-from PIL import Image
 
-from cam.compare import difference_map
+from cam.analysis.contrast import difference_map
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.render import heat_layer, signed_layer
-from cam.ui.samples import DEFAULT
 
 
 def test_the_page_opens_with_the_best_three_classes_on_one_scale():

@@ -7,16 +7,27 @@ from html import unescape
 import numpy as np
 import pyarrow.ipc
 import pytest
-from app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes
 
-from cam import cached, loading
-from cam.faithfulness import FILLS, box_mask, cover, curve_area, deletion, hottest, insertion, random_heat, random_mask
-from cam.images import open_image, resized
-from cam.ui.cover_looks import DRAWS
-from cam.ui.cover_result import short
-from cam.ui.samples import list_samples
+from cam.analysis.occlusion import (
+    FILLS,
+    box_mask,
+    cover,
+    curve_area,
+    deletion,
+    hottest,
+    insertion,
+    random_heat,
+    random_mask,
+)
+from cam.app import cache
+from cam.app.pages.occlusion.looks import DRAWS
+from cam.app.pages.occlusion.result import short
+from cam.app.widgets.sample_gallery import list_samples
+from cam.images.open import open_image, resized
+from cam.server import model_store
 
 SAMPLE = "german_shepherd"
 DOG, MALINOIS = 235, 225
@@ -25,7 +36,7 @@ BOX = (0.6, 0.1, 0.95, 0.5)
 
 
 def page() -> None:
-    from cam.ui.cover_page import cover_page
+    from cam.app.pages.occlusion.page import cover_page
 
     cover_page()
 
@@ -36,9 +47,9 @@ def open_cover(own: bytes | None = None, *, network: str = LITE0, box: tuple | N
     at.query_params.update(link, network=network)
     data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
     if own is not None:
-        arrive(at, cached.photo_of(own, "mine"), network)
+        arrive(at, cache.photo_of(own, "mine"), network)
     if box is not None:
-        at.session_state.cover_box = (cached.photo_of(data, "").digest, box)
+        at.session_state.cover_box = (cache.photo_of(data, "").digest, box)
     return at.run()
 
 
@@ -69,7 +80,7 @@ class Expected:
 
     def __init__(self, data: bytes | str = SAMPLE, *, network: str = LITE0, index: int | None = None):
         data = list_samples()[data].path.read_bytes() if isinstance(data, str) else data
-        self.model = loading.request_model(network).result()
+        self.model = model_store.request_model(network).result()
         self.whole = engine(data, network)
         self.index = self.whole.top(1)[0].index if index is None else index
         self.image = Image.fromarray(resized(open_image(data), self.whole.input_size))

@@ -8,13 +8,13 @@ import threading
 
 import pytest
 import streamlit as st
-from app_page import DOG, LITE2, RESNET50, class_of, everything_sent, open_page, passes, works
+from support.app_page import DOG, LITE2, RESNET50, class_of, everything_sent, open_page, passes, works
 
-from cam import loading
+from cam.app.widgets import network_picker
 from cam.errors import ModelError
 from cam.models import registry
 from cam.models.weights import KerasFile
-from cam.ui import networks
+from cam.server import model_store
 
 NO_NETWORK = "The weights could not be downloaded: the network is not reached."
 
@@ -40,7 +40,7 @@ class Held:
         """Let it end; it has ended when this returns."""
         self.error = error
         self.go.set()
-        return loading.find_download(RESNET50).end.exception(timeout=30)
+        return model_store.find_download(RESNET50).end.exception(timeout=30)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_button_says_which_network_and_how_many_megabytes():
 
 def test_no_download_starts_by_itself(held):
     open_page(network=RESNET50).run()
-    assert held.calls == 0 and loading.find_download(RESNET50) is None
+    assert held.calls == 0 and model_store.find_download(RESNET50) is None
 
 
 def test_a_running_download_shows_how_far_it_is_in_place_of_the_button(running):
@@ -118,20 +118,20 @@ def test_an_error_in_the_program_is_not_hidden_and_its_details_are_for_the_log(r
 
 
 def test_a_download_that_ends_while_its_progress_is_drawn_draws_the_page_anew(running, held, monkeypatch):
-    download = loading.find_download(RESNET50)
+    download = model_store.find_download(RESNET50)
     held.end(ModelError(NO_NETWORK))
-    answers = iter([loading.Download(share=0.9)])
-    monkeypatch.setattr(networks.loading, "find_download", lambda name: next(answers, download))
+    answers = iter([model_store.Download(share=0.9)])
+    monkeypatch.setattr(network_picker.loading, "find_download", lambda name: next(answers, download))
     running.run()
     assert works(running) and not running.progress
     assert [error.value for error in running.error] == [NO_NETWORK]
 
 
 def test_a_download_that_arrives_while_its_progress_is_drawn_is_announced(running, held, monkeypatch):
-    download = loading.find_download(RESNET50)
+    download = model_store.find_download(RESNET50)
     held.end()
-    answers = iter([loading.Download(share=0.9)])
-    monkeypatch.setattr(networks.loading, "find_download", lambda name: next(answers, download))
+    answers = iter([model_store.Download(share=0.9)])
+    monkeypatch.setattr(network_picker.loading, "find_download", lambda name: next(answers, download))
     running.run()
     assert works(running) and not running.error
     assert len(running.toast) == 1 and "ResNet-50" in running.toast[0].value
@@ -162,7 +162,7 @@ def test_weights_that_arrive_are_used_by_every_session_that_wants_them(stand_in)
     wanting, other = open_page(network=RESNET50), open_page()
     assert wanting.warning and wanting.button
     wanting.button(key="download").click().run()
-    loading.find_download(RESNET50).end.result(timeout=30)
+    model_store.find_download(RESNET50).end.result(timeout=30)
     wanting.run()
     assert works(wanting) and not [*wanting.warning, *wanting.error, *wanting.button, *wanting.progress]
     assert passes(RESNET50) == 1

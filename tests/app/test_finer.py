@@ -1,21 +1,21 @@
 """The toggle "Finer map": several looks at the photo, what they cost, and what changes by them."""
 
 import numpy as np
-from app_page import DOG, LITE2, class_of, heat_pixels, open_page, passes, picture, works
-from own_networks import save_flat
+from support.app_page import DOG, LITE2, class_of, heat_pixels, open_page, passes, picture, works
+from support.custom_networks import save_flat
 
 import cam
-from cam import loading
-from cam.pictures import percent
+from cam.app.widgets.sample_gallery import DEFAULT, list_samples
+from cam.export import percent
 from cam.render import heat_layer
-from cam.ui.samples import DEFAULT, list_samples
+from cam.server import model_store
 
 VIEWS = 6
 
 
 def finer(network: str = LITE2):
     """What the engine says in several views about the sample that the page opens with."""
-    model = loading.request_model(network).result()
+    model = model_store.request_model(network).result()
     return model.explain(cam.open_image(list_samples()[DEFAULT].path), detail=True)
 
 

@@ -1,10 +1,10 @@
 """The gallery: every sample can be chosen and is explained."""
 
 import pytest
-from app_page import class_of, engine, gallery, heat_pixels, open_page, picture, works
 from PIL import Image
+from support.app_page import class_of, engine, gallery, heat_pixels, open_page, picture, works
 
-from cam.ui.samples import FOLDER, list_samples, thumbnail
+from cam.app.widgets.sample_gallery import FOLDER, list_samples, thumbnail
 
 SAMPLES = list_samples()
 

@@ -5,15 +5,15 @@ import re
 
 import numpy as np
 import pytest
-from app_page import LITE2, NAMES, arrive, decoded, engine, everything_sent, file_of, passes
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.app_page import LITE2, NAMES, arrive, decoded, engine, everything_sent, file_of, passes
 
-from cam import cached
+from cam.app import cache
+from cam.app.pages.guess import page
+from cam.app.pages.guess.cases import CASES, OWN
+from cam.app.widgets.sample_gallery import list_samples
 from cam.render import heat_layer
-from cam.ui import guess_page
-from cam.ui.guess_cases import CASES, OWN
-from cam.ui.samples import list_samples
 
 RANDOM = "efficientnet-lite2-random"
 DOG = NAMES.index("German shepherd")
@@ -22,15 +22,14 @@ LEFT_HALF = [0, 0, 0.5, 1]
 
 
 def _page():
-    from cam.ui.guess_page import guess_page
 
-    guess_page()
+    page()
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """These tests click faster than people do."""
-    monkeypatch.setattr(guess_page, "_DOUBLE_CLICK_SECONDS", 0)
+    monkeypatch.setattr(page, "_DOUBLE_CLICK_SECONDS", 0)
 
 
 def open_guess(**link: str) -> AppTest:
@@ -41,7 +40,7 @@ def open_guess(**link: str) -> AppTest:
 
 
 def open_after(
-    photo: cached.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
+    photo: cache.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
 ) -> AppTest:
     """A session that comes from another page, where this photo, class and network were chosen, and opens a case."""
     at = AppTest.from_function(_page, default_timeout=60)
@@ -121,7 +120,7 @@ def test_without_a_box_there_is_no_map_but_a_sentence_until_something_else_is_do
 
 
 def test_a_double_click_on_reveal_does_not_go_on(monkeypatch):
-    monkeypatch.setattr(guess_page, "_DOUBLE_CLICK_SECONDS", 60)
+    monkeypatch.setattr(page, "_DOUBLE_CLICK_SECONDS", 60)
     at = guess(open_guess(), LEFT_HALF)
     at.button(key="guess_go").click().run()
     assert at.radio(key="case").value == CASES[0].name and heat(at)
@@ -255,7 +254,7 @@ def test_after_a_page_that_has_shown_the_map_of_a_sample_it_opens_with_the_first
 
 
 def test_after_another_page_it_opens_with_a_photo_of_ones_own():
-    at = open_after(cached.photo_of(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
+    at = open_after(cache.photo_of(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
     assert at.radio(key="case").value == OWN and drawing(at)["alt"] == "Photo: mine.jpg"
 
 
@@ -306,7 +305,7 @@ def test_where_nothing_is_evidence_a_sentence_says_so_and_nothing_is_scored():
 
 @pytest.mark.parametrize("size", [(64, 48), (1500, 150), (150, 1500)])
 def test_one_colour_and_panoramas_can_be_guessed(size):
-    photo = cached.photo_of(file_of(Image.new("RGB", size, (90, 140, 60))), "<b>mine|*.jpg")
+    photo = cache.photo_of(file_of(Image.new("RGB", size, (90, 140, 60))), "<b>mine|*.jpg")
     at = guess(open_after(photo), [0.25, 0.25, 0.75, 0.75])
     assert not at.exception
     assert tally(at)[0][0] == "&lt;b&gt;mine|*.jpg"

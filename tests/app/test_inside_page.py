@@ -7,15 +7,16 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes, picture
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes, picture
 
-from cam import cached, loading
-from cam.images import open_image
-from cam.parts import parts_of
+from cam.analysis.contributions import parts_of
+from cam.app import cache
+from cam.app.widgets.sample_gallery import list_samples
+from cam.images.open import open_image
 from cam.render import signed_layer, signed_palette
-from cam.ui.samples import list_samples
+from cam.server import model_store
 
 RANDOM, RESNET50 = "efficientnet-lite2-random", "resnet50"
 SAMPLE = "dog_and_cat"
@@ -23,7 +24,7 @@ TABBY = 281
 
 
 def page() -> None:
-    from cam.ui.inside_page import inside_page
+    from cam.app.pages.inside.page import inside_page
 
     inside_page()
 
@@ -33,7 +34,7 @@ def open_inside(own: bytes | None = None, **link: str) -> AppTest:
     at = AppTest.from_function(page, default_timeout=60)
     at.query_params.update(link)
     if own is not None:
-        arrive(at, cached.photo_of(own, "mine"), link.get("network", LITE2))
+        arrive(at, cache.photo_of(own, "mine"), link.get("network", LITE2))
     return at.run()
 
 
@@ -284,7 +285,7 @@ def test_a_class_without_any_evidence_for_it_is_drawn_against():
 def test_a_network_with_more_feature_maps_and_back(resnet50, server):
     loaded = Future()
     loaded.set_result(resnet50)
-    loading._models[RESNET50] = (None, loaded)
+    model_store._models[RESNET50] = (None, loaded)
     at = open_inside(network=RESNET50)
     assert not at.exception and not at.warning
     slider = at.slider(key="inside_maps")

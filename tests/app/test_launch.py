@@ -15,11 +15,11 @@ import streamlit as st
 from concurrent.futures import Future
 from streamlit.testing.v1 import AppTest
 from cam import cached, loading
-from cam.ui import pages
+from cam.app import pages
 
 loading.request_model = lambda name: Future()
 pages.import_first_page()
-from cam.ui import networks
+from cam.app import networks
 networks.explain = lambda *arguments, **options: st.stop()
 page = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
 assert not page.exception and any("Loading" in text.value for text in page.markdown)
@@ -35,16 +35,16 @@ def modules() -> set[str]:
 
 def test_the_page_is_there_before_any_library_that_only_maps_and_charts_need(modules):
     heavy = {"tensorflow", "keras", "openvino", "pandas", "pyarrow", "altair", "matplotlib", "scipy.special"}
-    assert "cam.ui.map_page" in modules
+    assert "cam.app.pages.see" in modules
     assert modules & {*heavy, "scipy.ndimage", "scipy.linalg"} == set()
 
 
 def test_other_pages_are_not_imported_before_they_are_opened(modules):
-    others = {f"cam.ui.{name}_page" for name in ("inside", "compare", "cover", "why", "guess")}
+    others = {f"cam.app.{name}_page" for name in ("inside", "compare", "cover", "why", "guess")}
     assert modules & others == set()
 
 
 def test_before_the_server_answers_neither_a_page_nor_what_maps_need_is_imported():
-    code = "import json, sys, cam.loading, cam.ui.pages; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, cam.server.model_store, cam.app.navigation; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not {"cam.ui.map_page", "pandas", "matplotlib", "scipy.special"} & set(json.loads(done.stdout))
+    assert not {"cam.app.pages.see", "pandas", "matplotlib", "scipy.special"} & set(json.loads(done.stdout))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cam.ui.messages import plain
+from cam.app.widgets.messages import plain
 
 
 @pytest.mark.parametrize(

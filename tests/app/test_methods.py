@@ -4,17 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-from app_page import LITE2, engine, passes, picture
-from compare_parts import CAT, TEAPOT, open_compare, pixels, size_of, titles, view, words
-from own_networks import SHORT_CUT, save_gap
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from support.app_page import LITE2, engine, passes, picture
+from support.compare_parts import CAT, TEAPOT, open_compare, pixels, size_of, titles, view, words
+from support.custom_networks import SHORT_CUT, save_gap
 
-from cam import loading
+from cam.app.pages.compare import methods
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.methods import METHODS
 from cam.render import heat_layer
-from cam.ui import compare_methods
-from cam.ui.samples import DEFAULT
+from cam.server import model_store
 
 FIRST = ["CAM", "Grad-CAM", "Grad-CAM++", "Eigen-CAM"]
 # Of the tiny network: each of its feature maps is a pass.
@@ -29,12 +29,12 @@ def open_methods(*methods: str, **link: str):
 def tiny(own, monkeypatch):
     """The name of a network of one's own for which a method of six passes is one of many."""
     save_gap(own, "tiny")
-    monkeypatch.setattr(compare_methods, "_FEW", 1)
+    monkeypatch.setattr(methods, "_FEW", 1)
     return "own/tiny"
 
 
 def model(name: str):
-    return loading.request_model(name).result()
+    return model_store.request_model(name).result()
 
 
 def test_cam_is_what_the_engine_says_and_the_others_say_how_much_they_are_like_it():
@@ -84,13 +84,13 @@ def test_an_earlier_layer_has_a_finer_map_and_cam_stays_at_the_last_one(tiny):
 
 def opened():
     import cam
-    from cam.ui.samples import list_samples
+    from cam.app.widgets.sample_gallery import list_samples
 
     return cam.open_image(list_samples()[DEFAULT].path)
 
 
 def test_a_method_that_cannot_be_used_at_a_layer_says_why_in_its_place_and_the_others_stay(tiny, monkeypatch):
-    monkeypatch.setattr(compare_methods, "_FEW", MANY)
+    monkeypatch.setattr(methods, "_FEW", MANY)
     at = open_methods("CAM", "Ablation-CAM", "Grad-CAM", network=tiny)
     at.selectbox(key="layer").set_value(SHORT_CUT).run()
     assert not at.exception and titles(at) == ["CAM", "Ablation-CAM", "Grad-CAM"]
@@ -125,14 +125,14 @@ def test_a_method_of_many_passes_is_not_begun_by_itself(tiny):
 
 def test_a_method_that_is_begun_shows_its_progress_then_its_map_and_costs_nothing_again(tiny, monkeypatch):
     seen = []
-    make = compare_methods._make
+    make = methods._make
 
     def watched(made, subject, bar):
         move = bar.progress
         monkeypatch.setattr(bar, "progress", lambda share, text: (seen.append((share, text)), move(share, text)))
         make(made, subject, bar)
 
-    monkeypatch.setattr(compare_methods, "_make", watched)
+    monkeypatch.setattr(methods, "_make", watched)
     at = open_methods("CAM", "Score-CAM", network=tiny)
     before = model(tiny).passes
     at.button(key="begin_score-cam").click().run()
@@ -180,7 +180,7 @@ def test_a_click_stops_a_method_that_works_and_leaves_nothing_broken(tiny, stopp
 def test_a_method_that_was_stopped_can_be_begun_again(tiny, stopped):
     at = open_methods("CAM", "Score-CAM", network=tiny)
     at.button(key="begin_score-cam").click().run()
-    made = compare_methods.cached.attributed(at.session_state.photo, tiny, "score-cam", None)
+    made = methods.cached.attributed(at.session_state.photo, tiny, "score-cam", None)
     object.__setattr__(made, "method", dataclasses.replace(made.method, compute=lambda probe, index, report: np.eye(3)))
     at.button(key="begin_score-cam").click().run()
     assert picture(at, "method_score-cam")["heat"] and not [*at.button, *at.exception]

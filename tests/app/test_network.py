@@ -2,7 +2,7 @@
 
 import pytest
 import streamlit as st
-from app_page import (
+from support.app_page import (
     DOG,
     LITE0,
     LITE2,
@@ -17,10 +17,10 @@ from app_page import (
     works,
 )
 
-from cam import loading
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.errors import ModelError
 from cam.models.registry import default_model, find_spec, list_models
-from cam.ui.samples import DEFAULT
+from cam.server import model_store
 
 SOURCE = find_spec(RESNET50).source
 
@@ -149,14 +149,14 @@ def test_a_damaged_file_is_read_once_and_again_only_when_it_changed(damaged, mon
 
 
 def test_when_the_network_shown_instead_fails_too_the_next_one_is_shown(monkeypatch):
-    load = loading.loaded_model
+    load = model_store.loaded_model
 
     def fail(name):
         if name == LITE2:
             raise ModelError("Lite2 is damaged.")
         return load(name)
 
-    monkeypatch.setattr(loading, "loaded_model", fail)
+    monkeypatch.setattr(model_store, "loaded_model", fail)
     st.cache_resource.clear()
     at = open_page(network="resnet50")
     assert works(at)
@@ -164,14 +164,14 @@ def test_when_the_network_shown_instead_fails_too_the_next_one_is_shown(monkeypa
 
 
 def test_when_no_network_can_be_loaded_the_page_says_why_and_shows_none_that_learned_nothing(monkeypatch):
-    load = loading.loaded_model
+    load = model_store.loaded_model
 
     def fail(name):
         if find_spec(name).trained:
             raise ModelError("Nothing can be loaded.")
         return load(name)
 
-    monkeypatch.setattr(loading, "loaded_model", fail)
+    monkeypatch.setattr(model_store, "loaded_model", fail)
     st.cache_resource.clear()
     at = open_page()
     assert not at.exception and "Nothing can be loaded." in [error.value for error in at.error]

@@ -5,20 +5,20 @@ from html import escape
 
 import numpy as np
 import pytest
-from app_page import heat_pixels, open_page, picture, run_with_open, works
-from compare_parts import open_compare, titles
-from own_networks import save_flat
 from streamlit.testing.v1 import AppTest
+from support.app_page import heat_pixels, open_page, picture, run_with_open, works
+from support.compare_parts import open_compare, titles
+from support.custom_networks import save_flat
 
 import cam
+from cam.app.pages.guess.tally import Guess, Subject
+from cam.app.pages.occlusion.result import short
+from cam.app.widgets import download_menu
+from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
-from cam.ui import save
-from cam.ui.cover_result import short
-from cam.ui.guess_tally import Guess, Subject
-from cam.ui.samples import DEFAULT, list_samples
 
-PAGE = "from cam.ui.{0}_page import {0}_page as page\npage()"
+PAGE = "from cam.app.{0}_page import {0}_page as page\npage()"
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def test_a_guess_is_compared_with_the_estimate(flat, explanation):
 
 
 def test_what_is_saved_names_the_method_and_claims_no_sum(flat, explanation, monkeypatch):
-    made, button = {}, save._button
+    made, button = {}, download_menu._button
     monkeypatch.setattr(
-        save, "_button", lambda row, label, *rest: (made.update({label: rest[-1]}), button(row, label, *rest))
+        download_menu, "_button", lambda row, label, *rest: (made.update({label: rest[-1]}), button(row, label, *rest))
     )
     at = run_with_open(open_page(network=flat), "Save")
     assert works(at) and "its mean plus the bias" not in " ".join(text.value for text in at.caption)

@@ -5,14 +5,14 @@ import re
 
 import numpy as np
 import pytest
-from app_page import DOG, LITE0, NAMES, engine, file_of, open_page, run_with_open, upload, works
 from PIL import Image
+from support.app_page import DOG, LITE0, NAMES, engine, file_of, open_page, run_with_open, upload, works
 
 import cam
-from cam import cached
-from cam.pictures import percent
-from cam.ui import save
-from cam.ui.samples import DEFAULT, list_samples
+from cam.app import cache
+from cam.app.widgets import download_menu
+from cam.app.widgets.sample_gallery import DEFAULT, list_samples
+from cam.export import percent
 
 FILES = ["Overlay, PNG", "Figure, PNG", "Figure, PDF", "Map, CSV", "Map, NPY"]
 
@@ -20,13 +20,13 @@ FILES = ["Overlay, PNG", "Figure, PNG", "Figure, PDF", "Map, CSV", "Map, NPY"]
 @pytest.fixture
 def saved(monkeypatch):
     """Label of a button -> (name of the file, function that makes its bytes), as the page has them in its menu."""
-    buttons, button = {}, save._button
+    buttons, button = {}, download_menu._button
 
     def record(row, label, name, mime, make):
         buttons[label] = (name, make)
         button(row, label, name, mime, make)
 
-    monkeypatch.setattr(save, "_button", record)
+    monkeypatch.setattr(download_menu, "_button", record)
     return buttons
 
 
@@ -101,7 +101,7 @@ def test_boxes_are_drawn_into_the_overlay_where_they_are_on_the_page(saved):
 
 def test_the_map_is_saved_to_the_last_bit():
     explanation = engine(DEFAULT)
-    data = save._map_npy(explanation, explanation.prediction(DOG))
+    data = download_menu._map_npy(explanation, explanation.prediction(DOG))
     again = np.load(io.BytesIO(data), allow_pickle=False)
     assert again.dtype == np.float32
     np.testing.assert_array_equal(again, explanation.class_map(DOG))
@@ -109,7 +109,7 @@ def test_the_map_is_saved_to_the_last_bit():
 
 def test_the_csv_holds_the_map_and_its_header_the_sum_that_gives_the_score():
     explanation = engine(DEFAULT)
-    data = save.map_csv(explanation, explanation.prediction(DOG), "any words")
+    data = download_menu.map_csv(explanation, explanation.prediction(DOG), "any words")
     cells = np.loadtxt(io.BytesIO(data), delimiter=",")
     np.testing.assert_allclose(cells, explanation.class_map(DOG), rtol=1e-5)
     bias, score = numbers(data.decode(), r"bias (-?[\d.e-]+) = score (-?[\d.e-]+)")
@@ -147,10 +147,12 @@ def test_the_save_menu_follows_the_class_that_is_chosen(saved):
 
 @pytest.mark.parametrize("title", ["price $5 and $6.jpg", "$\\frac$.jpg", "a_b^c {}.jpg", "x" * 200 + ".jpg"])
 def test_a_figure_can_be_saved_whatever_the_photos_file_is_called(title, noise_photo):
-    photo = cached.photo_of(file_of(noise_photo(200, 150)), title)
+    photo = cache.photo_of(file_of(noise_photo(200, 150)), title)
     explanation = engine(photo.data)
     chosen = explanation.top(1)[0]
-    data = save._figure(photo, explanation, chosen, save.View("inferno", 60, None), f"about {title}", "png")
+    data = download_menu._figure(
+        photo, explanation, chosen, download_menu.View("inferno", 60, None), f"about {title}", "png"
+    )
     assert opened(data).size[0] == 1800
 
 

@@ -1,9 +1,21 @@
 """Two people at once: what one of them uploads is never sent to the other."""
 
 import pytest
-from app_page import DOG, class_of, engine, everything_sent, file_of, gallery, open_page, passes, picture, upload, works
+from support.app_page import (
+    DOG,
+    class_of,
+    engine,
+    everything_sent,
+    file_of,
+    gallery,
+    open_page,
+    passes,
+    picture,
+    upload,
+    works,
+)
 
-from cam import cached
+from cam.app import cache
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +25,8 @@ def secret(noise_photo) -> bytes:
 
 def marks(data: bytes) -> dict[str, str]:
     """What would give a photo away: its digest, its name, and its picture."""
-    photo = cached.photo_of(data, "my secret.jpg")
-    return {"digest": photo.digest, "name": photo.title, "picture": cached.shown(photo).uri}
+    photo = cache.photo_of(data, "my secret.jpg")
+    return {"digest": photo.digest, "name": photo.title, "picture": cache.shown(photo).uri}
 
 
 def found(at, data: bytes) -> list[str]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from app_page import (
+from PIL import Image
+from support.app_page import (
     DOG,
     class_of,
     decoded,
@@ -17,9 +18,8 @@ from app_page import (
     upload,
     works,
 )
-from PIL import Image
 
-from cam.images import open_image
+from cam.images.open import open_image
 from cam.render import heat_layer
 
 

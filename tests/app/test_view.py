@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from app_page import DOG, NAMES, decoded, engine, file_of, heat_pixels, open_page, picture, upload, works
+from support.app_page import DOG, NAMES, decoded, engine, file_of, heat_pixels, open_page, picture, upload, works
 
-from cam import localize
+from cam import localization
+from cam.app.widgets.sample_gallery import DEFAULT
 from cam.render import COLORMAPS, heat_layer, palette
-from cam.ui.samples import DEFAULT
 
 # The cup of coffee has classes for which no cell at all is evidence.
 BARREN = "espresso"
@@ -71,7 +71,7 @@ def test_boxes_are_those_of_the_map_as_shares_of_the_picture(threshold):
     at = open_page(box="true")
     at.slider(key="threshold").set_value(threshold).run()
     height, width, _ = heat_pixels(at).shape
-    expected = localize.boxes(engine(DEFAULT).heatmap(285, size=(width, height)), threshold / 100)
+    expected = localization.boxes(engine(DEFAULT).heatmap(285, size=(width, height)), threshold / 100)
     drawn = np.multiply(picture(at, "heat")["boxes"], [width, height, width, height])
     np.testing.assert_allclose(drawn, [[b.left, b.top, b.right, b.bottom] for b in expected], atol=1e-9)
     assert len(drawn) >= 1

@@ -3,13 +3,13 @@
 from concurrent.futures import Future
 
 import pytest
-from app_page import LITE0, LITE2, class_of, engine, gallery, open_page, picture, works
-from compare_parts import open_compare, titles
 from streamlit.delta_generator import DeltaGenerator
+from support.app_page import LITE0, LITE2, class_of, engine, gallery, open_page, picture, works
+from support.compare_parts import open_compare, titles
 
-from cam import loading
+from cam.app.components import picture as picture_ui
 from cam.models.registry import find_spec
-from cam.ui import picture as picture_ui
+from cam.server import model_store
 
 
 class Loading(Future):
@@ -28,9 +28,9 @@ class Loading(Future):
 @pytest.fixture
 def still_loading(monkeypatch, fresh):
     """Networks that are asked for start to load again."""
-    models = {name: loading.request_model(name).result() for name in (LITE0, LITE2)}
+    models = {name: model_store.request_model(name).result() for name in (LITE0, LITE2)}
     futures = {name: Loading(model) for name, model in models.items()}
-    monkeypatch.setattr(loading, "request_model", futures.__getitem__)
+    monkeypatch.setattr(model_store, "request_model", futures.__getitem__)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_photo_is_shown_while_the_network_loads(monkeypatch, still_loading):
 
 def test_methods_say_that_they_wait_for_the_network_with_gradients(monkeypatch, waits):
     """A converted network is without the Keras network, which knows the layers, until that is asked for them."""
-    model = loading.request_model(LITE2).result()
+    model = model_store.request_model(LITE2).result()
     layers, lines, asked, write = model.layers, [], [], DeltaGenerator.markdown
 
     def load(_) -> tuple[str, ...]:

@@ -6,29 +6,29 @@ import json
 import re
 from concurrent.futures import Future
 
-import app_page
 import numpy as np
 import pyarrow
 import pytest
-from app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
+from support import app_page
+from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
 
-from cam import cached
-from cam.agreement import agreement
+from cam.analysis.convolution_equivalence import agreement
+from cam.app import cache
+from cam.app.components import picture as picture_ui
+from cam.app.pages.architecture.blocks import drawing
+from cam.app.widgets.sample_gallery import list_samples
+from cam.formatting import scientific
 from cam.render import signed_layer
-from cam.ui import picture as picture_ui
-from cam.ui.samples import list_samples
-from cam.ui.why_blocks import drawing
-from cam.written import scientific
 
 SAMPLE, BEAR, FOX = "polar_bear", 296, 279
 RANDOM = "efficientnet-lite2-random"
 
 
 def script():
-    from cam.ui.why_page import why_page
+    from cam.app.pages.architecture.page import why_page
 
     why_page()
 
@@ -38,7 +38,7 @@ def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> A
     at = AppTest.from_function(script, default_timeout=60)
     at._bidi_component_manager = app_page._components()
     if photo:
-        app_page.arrive(at, cached.photo_of(photo, "mine.jpg"), network)
+        app_page.arrive(at, cache.photo_of(photo, "mine.jpg"), network)
     at.query_params.update({"network": network, **link})
     return at.run()
 
@@ -112,7 +112,7 @@ def test_what_is_said_of_a_network_follows_from_the_engines_check_of_it(why):
 
 
 def test_a_network_that_is_refused_for_another_reason_is_not_said_to_have_many_dense_layers(why):
-    lite = cached.anatomies().result()[-1]
+    lite = cache.anatomies().result()[-1]
     said = drawing((dataclasses.replace(lite, refusal="A reason."),))
     assert "what follows the last maps mixes all places" in said and "exactly" not in said and "A reason." not in said
 
@@ -141,7 +141,7 @@ def test_the_chart_is_one_that_vega_does_not_warn_of(why):
 
 @pytest.mark.parametrize("network", [LITE2, LITE0, RANDOM])
 def test_all_maps_at_once_agree_with_those_of_the_engine_and_the_page_says_how_far(network):
-    from cam.engine import class_maps
+    from cam.model import class_maps
 
     at = open_why(network=network)
     explanation = engine(SAMPLE, network)
@@ -227,8 +227,8 @@ class Reading(Future):
 
 def test_the_page_says_that_it_reads_the_networks_and_shows_the_maps_meanwhile(monkeypatch):
     notes, show, write = [], picture_ui.show_signed, DeltaGenerator.markdown
-    reading = Reading(notes, cached.anatomies().result())
-    monkeypatch.setattr(cached, "anatomies", lambda: reading)
+    reading = Reading(notes, cache.anatomies().result())
+    monkeypatch.setattr(cache, "anatomies", lambda: reading)
     monkeypatch.setattr(picture_ui, "show_signed", lambda *a, key, **b: (notes.append(key), show(*a, key=key, **b)))
     monkeypatch.setattr(DeltaGenerator, "markdown", lambda self, body: (notes.append(body[:8]), write(self, body)))
     at = open_why()
@@ -237,4 +237,4 @@ def test_the_page_says_that_it_reads_the_networks_and_shows_the_maps_meanwhile(m
 
 
 def test_the_networks_are_read_once():
-    assert cached.anatomies() is cached.anatomies()
+    assert cache.anatomies() is cache.anatomies()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from batch_parts import rows
+from support.batch_parts import rows
 
 import cam.batch.plan
 from cam.batch.plan import Plan, Settings

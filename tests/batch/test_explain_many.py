@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from cam.engine import Model
 from cam.grouping import batches
+from cam.model import Model
 
 
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():

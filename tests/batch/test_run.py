@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 import pytest
-from batch_parts import files, rows
 from PIL import Image
 from pyarrow import parquet
+from support.batch_parts import files, rows
 
 import cam
-from cam.batch import output
-from cam.batch.output import OutputError, opened
+from cam.batch import output_folder
+from cam.batch.output_folder import OutputError, opened
 from cam.batch.plan import Plan, Settings, network_digest
 from cam.batch.run import run
 from cam.batch.sources import find_photos
-from cam.localize import Box
+from cam.localization import Box
 from cam.models.registry import spec_of
 
 
@@ -97,7 +97,7 @@ def interrupted(plan, tiny_model, tmp_path, monkeypatch):
     """A function that runs the plan until some parts are stored and Ctrl-C is pressed."""
 
     def call(after: int) -> None:
-        add = output.Output.add
+        add = output_folder.Output.add
 
         def limited(self, number, table):
             if number == after:
@@ -105,7 +105,7 @@ def interrupted(plan, tiny_model, tmp_path, monkeypatch):
             add(self, number, table)
 
         with monkeypatch.context() as patch:
-            patch.setattr(output.Output, "add", limited)
+            patch.setattr(output_folder.Output, "add", limited)
             with pytest.raises(KeyboardInterrupt):
                 run(plan, lambda: tiny_model, tmp_path / "out")
 
@@ -154,10 +154,10 @@ def test_a_finished_run_has_nothing_left_to_do_and_needs_no_network(plan, tiny_m
 
 def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypatch):
     read, written = [], []
-    load = cam.batch.work.load_photo
-    monkeypatch.setattr(cam.batch.work, "load_photo", lambda *args: (read.append(args[0]), load(*args))[1])
+    load = cam.batch.pipeline.load_photo
+    monkeypatch.setattr(cam.batch.pipeline, "load_photo", lambda *args: (read.append(args[0]), load(*args))[1])
     many = replace(plan, photos=list(plan.photos) * 5)
-    add = output.Output.add
+    add = output_folder.Output.add
     held = []
 
     def count(self, number, table):
@@ -165,7 +165,7 @@ def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypat
         written.append(number)
         add(self, number, table)
 
-    monkeypatch.setattr(output.Output, "add", count)
+    monkeypatch.setattr(output_folder.Output, "add", count)
     run(many, lambda: tiny_model, tmp_path / "out")
     assert written == list(range(15)) and max(held) <= 3 * 4
 
@@ -242,7 +242,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_by_halves(plan, tiny_model, tmp_
     plan = replace(plan, settings=replace(plan.settings, save=("map",)))
     expected = rows(run(plan, lambda: tiny_model, tmp_path / "undisturbed").results)
     endings = {"a part": "1.parquet", "the table": "results.parquet", "a picture": "p05.npy"}
-    replaced = output.os.replace
+    replaced = output_folder.os.replace
 
     def full(old, new):
         if str(new).endswith(endings[when]):
@@ -250,7 +250,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_by_halves(plan, tiny_model, tmp_
         replaced(old, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr(output.os, "replace", full)
+        patch.setattr(output_folder.os, "replace", full)
         with pytest.raises(OutputError, match=r"The disk is full: .* Make room, and go on .* with --resume\."):
             run(plan, lambda: tiny_model, tmp_path / "out")
     left = files(tmp_path / "out")

@@ -9,7 +9,7 @@ import pytest
 
 from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
 from cam.errors import ImageError
-from cam.image_limits import max_bytes
+from cam.images.limits import max_bytes
 
 
 @pytest.fixture

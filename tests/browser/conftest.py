@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from page_server import Server, running_server
+from support.page_server import Server, running_server
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # The browser's own traffic is off, so that every request that is seen is the page's.
@@ -113,7 +113,7 @@ def _is_problem(event) -> bool:
 @pytest.fixture
 def page(new_page):
     """The page as it opens, with the heat of the first sample."""
-    from page_parts import wait_for_heat
+    from support.page_parts import wait_for_heat
 
     page = new_page()
     page.goto("/")

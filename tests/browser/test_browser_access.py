@@ -5,10 +5,10 @@ import re
 from urllib.parse import quote
 
 import pytest
-from page_parts import expect, redrawn, upload, wait_for_heat
-from page_server import Server, running_server
+from support.page_parts import expect, redrawn, upload, wait_for_heat
+from support.page_server import Server, running_server
+from support.visitor import Visitor, session_of, wait_for_end
 from test_browser_private import strangers
-from visitor import Visitor, session_of, wait_for_end
 
 CODE, NAME = "blue rhinoceros & ñ", "cam.school.org"
 MEGABYTE = 2**20

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from page_parts import choose_option, eventually, expect, pixels, steps, wait_for_heat, wait_until_idle
+from support.page_parts import choose_option, eventually, expect, pixels, steps, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
 

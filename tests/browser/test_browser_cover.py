@@ -1,7 +1,7 @@
 """The page "Cover it up" in a browser: a box drawn by hand covers that part of the photo, and the numbers follow."""
 
 import pytest
-from page_parts import expect, pixels, wait_until_idle
+from support.page_parts import expect, pixels, wait_until_idle
 
 pytestmark = pytest.mark.browser
 

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from page_parts import HEAT, PHOTO, expect, wait_for_heat
-from page_server import running_server
+from support.page_parts import HEAT, PHOTO, expect, wait_for_heat
+from support.page_server import running_server
 
 pytestmark = pytest.mark.browser
 

@@ -1,10 +1,10 @@
 """A box drawn with the mouse, the finger or the keyboard, and the map after it."""
 
 import pytest
-from late_answers import LateAnswers
-from page_parts import expect, wait_for_heat, wait_until_idle
+from support.late_answers import LateAnswers
+from support.page_parts import expect, wait_for_heat, wait_until_idle
 
-from cam.ui.guess_page import _DOUBLE_CLICK_SECONDS
+from cam.app.pages.guess.page import _DOUBLE_CLICK_SECONDS
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,18 @@ import re
 
 import numpy as np
 import pytest
-from page_parts import HEAT, PHOTO, choose_class, choose_option, eventually, expect, heat, redrawn, steps, wait_for_heat
+from support.page_parts import (
+    HEAT,
+    PHOTO,
+    choose_class,
+    choose_option,
+    eventually,
+    expect,
+    heat,
+    redrawn,
+    steps,
+    wait_for_heat,
+)
 
 import cam
 from cam.render import palette

@@ -1,7 +1,7 @@
 """Everything can be reached and used by the keyboard alone, and it can be seen where the keyboard is."""
 
 import pytest
-from page_parts import HEAT, PHOTO, expect, ranked, wait_for_heat
+from support.page_parts import HEAT, PHOTO, expect, ranked, wait_for_heat
 
 pytestmark = pytest.mark.browser
 

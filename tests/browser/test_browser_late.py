@@ -1,11 +1,11 @@
 """Who chooses again before the first answer is there keeps the last choice, and all on the page fits it."""
 
 import pytest
-from late_answers import LateAnswers
-from page_parts import HEAT, choose_option, expect, wait_for_heat, wait_until_idle
+from support.late_answers import LateAnswers
+from support.page_parts import HEAT, choose_option, expect, wait_for_heat, wait_until_idle
 
-from cam.ui.guess_cases import CASES
-from cam.ui.guess_page import _DOUBLE_CLICK_SECONDS
+from cam.app.pages.guess.cases import CASES
+from cam.app.pages.guess.page import _DOUBLE_CLICK_SECONDS
 
 pytestmark = pytest.mark.browser
 # What shows that nothing was changed by an answer that has come: it is there long before.

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from page_parts import (
+from support.page_parts import (
     HEAT,
     PHOTO,
     choose_class,

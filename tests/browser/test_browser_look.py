@@ -5,8 +5,8 @@ import tomllib
 
 import numpy as np
 import pytest
-from page_parts import HEAT, PHOTO, expect, picture, upload, wait_for_heat, wait_until_idle
-from page_server import ROOT
+from support.page_parts import HEAT, PHOTO, expect, picture, upload, wait_for_heat, wait_until_idle
+from support.page_server import ROOT
 
 pytestmark = pytest.mark.browser
 

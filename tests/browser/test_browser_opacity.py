@@ -4,7 +4,7 @@ import re
 from functools import partial
 
 import pytest
-from page_parts import HEAT, choose_class, eventually, expect, opacity, set_opacity, wait_for_heat
+from support.page_parts import HEAT, choose_class, eventually, expect, opacity, set_opacity, wait_for_heat
 
 pytestmark = pytest.mark.browser
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from own_networks import save_gap
-from page_parts import choose_option, expect, ranked, wait_for_heat, wait_until_idle
+from support.custom_networks import save_gap
+from support.page_parts import choose_option, expect, ranked, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from page_parts import HEAT, PHOTO, choose_class, expect, heat, pixels, ranked, redrawn, upload, wait_for_heat
 from PIL import Image
+from support.page_parts import HEAT, PHOTO, choose_class, expect, heat, pixels, ranked, redrawn, upload, wait_for_heat
 
 pytestmark = pytest.mark.browser
 

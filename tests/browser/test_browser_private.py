@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from page_parts import PHOTO, choose_class, choose_option, expect, ranked, redrawn, upload, wait_for_heat
-from page_server import Server, watched_environment
+from support.page_parts import PHOTO, choose_class, choose_option, expect, ranked, redrawn, upload, wait_for_heat
+from support.page_server import Server, watched_environment
 
 pytestmark = pytest.mark.browser
 

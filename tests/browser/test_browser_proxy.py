@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from deploy_recipes import blocks, replaced, running_nginx
-from page_parts import PHOTO, expect, upload
-from page_server import Server, running_server
 from PIL import Image
+from support.deploy_recipes import blocks, replaced, running_nginx
+from support.page_parts import PHOTO, expect, upload
+from support.page_server import Server, running_server
 
 pytestmark = pytest.mark.browser
 

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from page_parts import choose_class, expect, heat, picture, set_opacity
 from PIL import Image
+from support.page_parts import choose_class, expect, heat, picture, set_opacity
 
 pytestmark = pytest.mark.browser
 

@@ -3,9 +3,9 @@
 import io
 
 import pytest
-from page_parts import expect
-from page_server import running_server
 from PIL import Image
+from support.page_parts import expect
+from support.page_server import running_server
 
 zxingcpp = pytest.importorskip("zxingcpp", reason="needs zxing-cpp: pip install zxing-cpp")
 pytestmark = pytest.mark.browser

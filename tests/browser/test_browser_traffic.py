@@ -1,8 +1,8 @@
 """What a click costs: one message to the server, one run, few bytes back; what the browser has is not sent again."""
 
 import pytest
-from page_parts import PHOTO, choose_class, wait_for_heat
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from support.page_parts import PHOTO, choose_class, wait_for_heat
 
 pytestmark = pytest.mark.browser
 

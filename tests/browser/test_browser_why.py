@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from page_parts import expect, pixels, wait_for_heat, wait_until_idle
+from support.page_parts import expect, pixels, wait_for_heat, wait_until_idle
 
 pytestmark = pytest.mark.browser
 

@@ -2,9 +2,9 @@
 
 import pytest
 import requests
-from page_server import running_server
+from support.page_server import running_server
 
-from cam.ui.looks import style
+from cam.server.page_style import style
 
 PAGES = ("/", "/inside", "/compare", "/cover", "/why", "/guess")
 

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from page_server import running_server
+from support.page_server import running_server
 
 
 def test_a_wrong_setting_is_a_sentence_in_the_terminal_and_in_the_browser(tmp_path, monkeypatch):

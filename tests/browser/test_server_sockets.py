@@ -8,9 +8,9 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
-from page_server import running_server
+from support.page_server import running_server
 
-from cam.ui.sockets import send_at_once
+from cam.server.sockets import send_at_once
 
 
 @pytest.fixture

@@ -1,14 +1,8 @@
 """Faults on a server of its own, which a tab without a browser visits, and on the page as `tests/app` drives it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-_APP = Path(__file__).parents[1] / "app"
-sys.path.append(str(_APP))
-
-SERVED = "tests/faults/served_app.py"
+SERVED = "tests/support/served_app.py"
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import hashlib
 import io
 
 import pytest
-from event_loop import run_apart
 from PIL import Image
-from tab import choose, heat, of_photo, passes, shows, taken
+from support.event_loop import run_apart
+from support.tab import choose, heat, of_photo, passes, shows, taken
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import running_server
@@ -20,7 +20,7 @@ PAGES = ("", "inside", "compare", "cover", "why", "guess")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     output = tmp_path_factory.mktemp("server") / "server.txt"
-    with running_server(output, app="tests/faults/served_app.py") as server:
+    with running_server(output, app="tests/support/served_app.py") as server:
         yield server
 
 

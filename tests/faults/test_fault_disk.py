@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from event_loop import run_apart
 from PIL import Image
-from tab import choose, heat, of_photo
+from support.event_loop import run_apart
+from support.tab import choose, heat, of_photo
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import running_server
@@ -44,5 +44,5 @@ def test_the_page_works_where_nothing_can_be_written(photo):
     # Files of no byte at most: every write fails, as the superuser's would not on a read-only folder.
     prefix = ("prlimit", "--fsize=0", "--")
     about = {"HOME": "/nonexistent/home", "KERAS_HOME": "/nonexistent/keras", "XDG_CACHE_HOME": "/nonexistent/cache"}
-    with running_server(Path("/dev/null"), app="tests/faults/served_app.py", prefix=prefix, **about) as server:
+    with running_server(Path("/dev/null"), app="tests/support/served_app.py", prefix=prefix, **about) as server:
         run_apart(visit(server.url))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from loopback import serving
+from support.loopback import serving
 
 from cam.errors import ModelError
 from cam.models.weights import KerasFile

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from event_loop import run_apart
-from tab import heat, shows
+from support.event_loop import run_apart
+from support.tab import heat, shows
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import running_server
@@ -18,7 +18,7 @@ def fault(tmp_path):
 @pytest.fixture
 def server(tmp_path, monkeypatch, fault):
     monkeypatch.setenv("FAULT_CALLBACK", str(fault))
-    with running_server(tmp_path / "server.txt", app="tests/faults/served_app.py") as server:
+    with running_server(tmp_path / "server.txt", app="tests/support/served_app.py") as server:
         yield server
 
 

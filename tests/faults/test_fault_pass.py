@@ -6,14 +6,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from app_page import LITE2, file_of, open_page, passes, picture, upload, works
+from support.app_page import LITE2, file_of, open_page, passes, picture, upload, works
 
-from cam import loading
+from cam.backends import keras as module
+from cam.backends.turns import Turns
 from cam.errors import ModelError
-from cam.models import network as module
 from cam.models.registry import list_models
 from cam.models.weights import Wheel
-from cam.turns import Turns
+from cam.server import model_store
 
 
 def fail(kind: str, maps):
@@ -53,7 +53,7 @@ def failing(monkeypatch):
     sound = {}
 
     def set_failing(name: str, kind: str | None) -> None:
-        network = loading.loaded_model(name)._network
+        network = model_store.loaded_model(name)._network
         attribute = "_compiled" if hasattr(network, "_compiled") else "features"
         runs = sound.setdefault(name, getattr(network, attribute))
         if attribute == "_compiled":

@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler
 import numpy as np
 import psutil
 import pytest
-from event_loop import run_apart
-from loopback import serving
 from PIL import Image
+from support.event_loop import run_apart
+from support.loopback import serving
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import Server, running_server
-from cam.models.openvino_import import is_installed
+from cam.backends.openvino_import import is_installed
 
 # Far more than an end takes; what hangs would last a minute.
 _PATIENCE = 20
@@ -89,7 +89,7 @@ def test_a_server_that_works_ends_within_seconds_and_leaves_no_process(tmp_path,
         _, alive = psutil.wait_procs(started, timeout=_PATIENCE)
         assert started and not alive
 
-    with running_server(tmp_path / "server.txt", app="tests/faults/served_app.py", **about) as server:
+    with running_server(tmp_path / "server.txt", app="tests/support/served_app.py", **about) as server:
         run_apart(stop(server))
 
 

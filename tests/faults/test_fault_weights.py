@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from app_page import LITE0, gallery, open_page, passes, picture, works
+from support.app_page import LITE0, gallery, open_page, passes, picture, works
 
-from cam import loading
 from cam.models import registry
 from cam.models.registry import find_spec
+from cam.server import model_store
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def package(monkeypatch, tmp_path) -> Path:
     source = dataclasses.replace(spec.source, package="weights_to_damage", path=path.name)
     rows = tuple(dataclasses.replace(row, source=source) if row.name == LITE0 else row for row in registry._SPECS)
     monkeypatch.setattr(registry, "_SPECS", rows)
-    before = loading._models.pop(LITE0, None)
+    before = model_store._models.pop(LITE0, None)
     st.cache_resource.clear()
     yield path
-    loading._models.pop(LITE0, None)
+    model_store._models.pop(LITE0, None)
     if before is not None:
-        loading._models[LITE0] = before
+        model_store._models[LITE0] = before
     st.cache_resource.clear()
     sys.modules.pop("weights_to_damage", None)
 

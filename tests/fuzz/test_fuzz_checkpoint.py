@@ -8,11 +8,11 @@ import tracemalloc
 import numpy as np
 import pytest
 from hypothesis import given
+from support.legacy_checkpoint import Ordered, checkpoint, storage, tensor, two_tensors
+from support.mutations import damaged, fuzzed
 
 from cam.errors import ModelError
-from cam.models.checkpoint import read_checkpoint
-from tests.fuzz.mutations import damaged, fuzzed
-from tests.models.legacy_checkpoint import Ordered, checkpoint, storage, tensor, two_tensors
+from cam.models.torch_checkpoint import read_checkpoint
 
 SHARED = Ordered({name: tensor(storage("0", 6), 3 * i, (3,), (1,)) for i, name in enumerate("ab")})
 FILES = [two_tensors(), checkpoint(SHARED, {"0": np.arange(6, dtype="<f4")})]

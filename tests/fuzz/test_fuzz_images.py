@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.mutations import damaged, fuzzed
+from support.photo_files import encoded, in_gif, in_jpeg, jpeg_of_scans, noise, segment
 
 from cam.errors import ImageError
-from cam.image_limits import MIN_SIDE, max_pixels
-from cam.image_tiff import bare_tiff, exif_orientation
-from cam.images import open_image
-from tests.fuzz.mutations import damaged, fuzzed
-from tests.photo_files import encoded, in_gif, in_jpeg, jpeg_of_scans, noise, segment
+from cam.images.limits import MIN_SIDE, max_pixels
+from cam.images.open import open_image
+from cam.images.tiff import bare_tiff, exif_orientation
 
 EXIF = Image.Exif()
 EXIF[0x0112], EXIF[0x010E] = 6, "a photo"
@@ -118,7 +118,7 @@ def test_damaged_videos(data):
 def test_the_directory_of_a_damaged_tiff(data):
     try:
         bare, orientation = bare_tiff(data)
-    # What `cam.image_formats` turns into a sentence.
+    # What `cam.images.formats` turns into a sentence.
     except (ImageError, LookupError, ValueError, struct.error, OverflowError, ZeroDivisionError):
         return
     assert orientation in range(1, 9)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from analytic import AnalyticProbe, channels, linear, photo_of, quadratic
+from support.analytic import AnalyticProbe, channels, linear, photo_of, quadratic
 
 from cam.methods import METHODS
+from cam.methods.grad_cam_plus_plus import smooth_grad_cam_plus_plus
 from cam.methods.gradient import finer_cam
-from cam.methods.higher_order import smooth_grad_cam_plus_plus
 
 # Features (1, 2, 2): 1 and 2 at the left cell, 3 and 2 at the right one.
 FEATURES = [[[1, 2], [3, 2]]]

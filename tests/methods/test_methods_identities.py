@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from analytic import random_probe
+from support.analytic import random_probe
 
 from cam.methods import METHODS
+from cam.methods.grad_cam_plus_plus import NOISE, SAMPLES, smooth_grad_cam_plus_plus
 from cam.methods.gradient import REFERENCES, STRENGTH, finer_cam, similar_classes
-from cam.methods.higher_order import NOISE, SAMPLES, smooth_grad_cam_plus_plus
 from cam.render import normalized
 
 SEEDS = pytest.mark.parametrize("seed", range(3))

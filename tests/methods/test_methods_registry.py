@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from analytic import AnalyticProbe, Network, channels, linear, photo_of, random_probe
+from support.analytic import AnalyticProbe, Network, channels, linear, photo_of, random_probe
 
 import cam.methods
 from cam.errors import ModelError
 from cam.methods import METHODS, find_method
-from cam.methods.probing import batches
+from cam.methods.probe import batches
 
 EACH = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 

@@ -7,11 +7,11 @@ import pytest
 
 import cam
 from cam.errors import ModelError
-from cam.models.checkpoint import read_checkpoint
 from cam.models.efficientnet_lite import build_network, lite2_shuffled, set_weights
 from cam.models.efficientnet_lite import lite2 as build_lite2
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import find_spec
+from cam.models.torch_checkpoint import read_checkpoint
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PHOTOS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "sample_images").glob("*.jpg"))

@@ -9,7 +9,7 @@ import pytest
 
 import cam
 from cam.errors import ModelError
-from cam.images import resized
+from cam.images.open import resized
 from cam.models import registry
 from cam.models.weights import KerasFile, Wheel
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from loopback import serving
+from support.loopback import serving
 
 from cam.errors import ModelError
 from cam.models.registry import find_spec

@@ -1,0 +1,207 @@
+"""The page "Guess first": the student marks where the network looks, then the map is revealed."""
+
+import time
+
+import streamlit as st
+
+from cam.analysis import box_overlap
+from cam.analysis.box_overlap import Rectangle
+from cam.app import cache, held, url_state
+from cam.app.callbacks import whole
+from cam.app.components import picture
+from cam.app.components.box_drawing import draw_box, drawn_box
+from cam.app.pages.guess.cases import CASES, OWN, Case
+from cam.app.pages.guess.tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
+from cam.app.scene import Scene, choose_scene
+from cam.app.widgets import network_picker
+from cam.app.widgets.messages import plain, show_reported
+from cam.app.widgets.sample_gallery import list_samples
+from cam.export import percent
+from cam.localization import Box
+from cam.models.registry import find_spec
+
+# Longer than between the two clicks of a double click, shorter than anybody needs to see the map.
+_DOUBLE_CLICK_SECONDS = 0.6
+_CASES = {case.name: case for case in CASES}
+
+
+def guess_page() -> None:
+    """The whole page."""
+    _arrive()
+    with st.container(key="guess_title"):
+        st.markdown("# Guess first\nMark where you think the network looks. Then see.")
+    case = _choose_case()
+    with st.container(key="guess_question"):
+        scene = choose_scene() if case.name == OWN else _scene_of(case)
+    subject = Subject(case.name, scene.photo.digest, scene.spec.name, case.fit, scene.chosen.index)
+    made = guesses().get(subject)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        box = _show_photo(scene, subject, made)
+    with right:
+        _show_map(scene, made)
+    with st.container(key="guess_result"):
+        told, tally = st.columns(2, gap="medium")
+    with told:
+        with st.container(horizontal=True, vertical_alignment="center", key="guess_numbers"):
+            _button(case, scene, subject, box)
+            if made is not None and made.caught is not None:
+                _numbers(made)
+        if made is not None:
+            st.markdown(_lesson(case, scene, made))
+    with tally:
+        _show_tally()
+
+
+def _arrive() -> None:
+    """With a photo of one's own, or by a link with a photo, the page opens with that photo; else with the first case.
+
+    A sample that another page has shown is no guess any more: its map was on the screen a moment ago.
+    """
+    state, params = st.session_state, st.query_params
+    named = "photo" in params
+    url_state.open_link(CASES[0].sample)
+    if (named or not state.photo.sample) and "case" not in state and "case" not in params:
+        state.case = OWN
+
+
+def _choose_case() -> Case:
+    titles = {name: case.title for name, case in _CASES.items()}
+    if "case" in st.session_state:
+        held.hold("case", st.session_state.case)
+    name = st.radio(
+        "Cases",
+        list(titles),
+        format_func=titles.get,
+        key="case",
+        horizontal=True,
+        label_visibility="collapsed",
+        width="stretch",
+        bind="query-params",
+    )
+    return _CASES[name]
+
+
+def _scene_of(case: Case) -> Scene:
+    """What a case shows; the photo, class and network of the other pages stay as they are."""
+    url_state.set_parts({})
+    photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
+    # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
+    waits = "" if network_picker.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
+    question = st.markdown(f"{case.question}{waits}")
+    show_reported()
+    spec, explanation = network_picker.explain(photo, spec, case.fit)
+    if waits:
+        question.markdown(case.question)
+    return Scene(photo, cache.shown(photo), spec, explanation, explanation.prediction(case.label))
+
+
+def _show_photo(scene: Scene, subject: Subject, made: Guess | None) -> Rectangle | None:
+    """The photo to mark, or with the guess that was made; returns what is marked."""
+    return draw_box(
+        scene.photo,
+        scene.shown,
+        key=_drawing(subject),
+        label=f"Where does the network look for {scene.chosen.label}?" if made is None else "Your guess",
+        box=made and made.box,
+        fixed=made is not None,
+    )
+
+
+def _drawing(subject: Subject) -> str:
+    return f"guess_{turn()}_{subject.key}"
+
+
+def _show_map(scene: Scene, made: Guess | None) -> None:
+    """The map once a guess is made; a place for it before."""
+    photo, shown, chosen = scene.photo, scene.shown, scene.chosen
+    if made is None:
+        picture.show_waiting(photo, shown, title="The map", text="Mark the photo, then reveal.")
+        return
+    size = picture.map_size(shown)
+    if made.caught is None:
+        alt = f"The photo without heat: no place is evidence for {chosen.label}."
+    else:
+        alt = f"Heat over the photo: {whole_percent(made.caught)} of the evidence for {chosen.label} is in your box."
+    picture.show_heat(
+        photo,
+        shown,
+        scene.explanation.heatmap(chosen.index, size=size),
+        key="guess",
+        title=f"Evidence for {chosen.label}",
+        value=percent(chosen.probability),
+        alt=alt,
+        boxes=[_pixels(made.box, size)],
+        exact=scene.explanation.exact,
+    )
+
+
+def _pixels(box: Rectangle, size: tuple[int, int]) -> Box:
+    """The guess in pixels of the map, as pictures draw it."""
+    (left, top, right, bottom), (width, height) = box, size
+    return Box(round(left * width), round(top * height), round(right * width), round(bottom * height), 0.0)
+
+
+def _button(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
+    """Reveal, and then on to the next case: one button, so that whoever pressed it by a key is still on it."""
+    if subject in guesses():
+        text = "First case" if case is CASES[-1] else "Next"
+        st.button(text, key="guess_go", type="primary", on_click=whole(_go_on), args=(case,))
+        return
+    st.button("Reveal", key="guess_go", type="primary", on_click=whole(_reveal), args=(case, scene, subject, box))
+    if st.session_state.pop("guess_unmarked", None) == subject:
+        st.markdown("Mark the photo first.")
+
+
+def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -> None:
+    # The last change may have come with the click itself.
+    box = drawn_box(_drawing(subject)) or box
+    if box is None:
+        st.session_state.guess_unmarked = subject
+        return
+    heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
+    title = scene.photo.title if case.name == OWN else case.title
+    made = Guess(title, scene.chosen.label, box, box_overlap.caught(heatmap, box), box_overlap.marked(box))
+    st.session_state.guesses = {**guesses(), subject: made}
+    st.session_state.guess_revealed = time.monotonic()
+
+
+def _go_on(case: Case) -> None:
+    # The second click of a double click on Reveal is none on Next.
+    if time.monotonic() - st.session_state.guess_revealed > _DOUBLE_CLICK_SECONDS:
+        held.change("case", CASES[(CASES.index(case) + 1) % len(CASES)].name)
+
+
+def _numbers(made: Guess) -> None:
+    """The result of a guess, large enough for the back of the room."""
+    with st.container(horizontal=True, width="content", key="guess_metrics"):
+        st.metric("Evidence caught", whole_percent(made.caught), width="content")
+        st.metric("Photo marked", whole_percent(made.marked), width="content")
+        st.metric("Points", signed(made.points), width="content")
+
+
+def _lesson(case: Case, scene: Scene, made: Guess) -> str:
+    """What the case teaches, or that there was nothing to catch."""
+    chosen = scene.chosen
+    if made.caught is None:
+        return f"There is nothing to catch: no place of this photo is evidence for {plain(chosen.label)}."
+    facts = {
+        "label": plain(chosen.label),
+        "place": f"{scene.explanation.rank(chosen.index):,}",
+        "classes": f"{len(scene.explanation.labels):,}",
+        "probability": percent(chosen.probability),
+    }
+    return case.lesson.format(**facts)
+
+
+def _show_tally() -> None:
+    rows = list(guesses().values())
+    with st.container(key="guess_tally"):
+        if rows:
+            st.html(tally_html(rows))
+        st.markdown(
+            "**Points** are the percent caught minus the percent marked. "
+            "A box over everything catches all the evidence and earns nothing."
+        )
+        if rows:
+            st.button("Start again", key="guess_again", type="tertiary", on_click=whole(start_again))

@@ -1,0 +1,102 @@
+"""The link in the address bar reproduces what is seen: here photo, network, class; other widgets bind themselves.
+
+Whoever goes back or forward in the browser sees what the link there names.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cam.app.widgets.messages import report, show_error
+from cam.app.widgets.photo_picker import set_photo
+from cam.app.widgets.sample_gallery import DEFAULT, list_samples
+from cam.errors import CamError
+from cam.labels import Labels, imagenet_labels
+from cam.models.registry import default_model, find_spec
+
+_PARTS = ("photo", "network", "class")
+# What stands for a photo of one's own, which is in no link.
+_OWN = "own"
+# Longer than any name; more is not looked up, nor shown.
+_LONGEST = 200
+
+
+def named(part: str) -> list[str]:
+    """What the link names as a part, such as "photo" or "class"; a part without a value names nothing."""
+    return [value[:_LONGEST] for value in st.query_params.get_all(part) if value]
+
+
+def open_link(sample: str = DEFAULT) -> None:
+    """What the link names: once a session, with a sample where it names no photo; and for who has gone back to it."""
+    state = st.session_state
+    if not state.get("link_opened"):
+        state.network = default_model().name
+        _open(_named("photo", sample), sample)
+        state.link_opened = True
+    elif _is_gone_back():
+        wanted = _named("photo")
+        if state.photo.sample:
+            _open(wanted, state.photo.sample)
+        # A photo of one's own is never given up for a step.
+        elif wanted in (None, _OWN):
+            _open(None, DEFAULT)
+
+
+def _open(photo: str | None, otherwise: str) -> None:
+    """The photo of this name (where there is none, another sample), and the network and class that the link names."""
+    state = st.session_state
+    if photo is not None:
+        samples = list_samples()
+        set_photo(samples.get(photo, samples[otherwise]).photo())
+        if photo == _OWN:
+            report("The photo here was somebody's own, which is in no link. Upload it again, or choose a sample.")
+        elif photo not in samples:
+            report(f"There is no sample photo {photo!r}, so the link opens another one. Choose one of the samples.")
+    if (network := _named("network")) is not None:
+        _take(lambda: setattr(state, "network", find_spec(network).name))
+    if (wanted := _named("class")) is not None:
+        if find_spec(state.network).own:
+            # What classes it has is known when it is loaded.
+            state.wanted_class = wanted
+        else:
+            _take(lambda: setattr(state, "chosen", imagenet_labels().index(wanted)))
+
+
+def _is_gone_back() -> bool:
+    """Whether this run is for who has gone back or forward in the browser."""
+    return get_script_run_ctx().is_history_navigation
+
+
+def _named(part: str, default: str | None = None) -> str | None:
+    return (named(part) or [default])[-1]
+
+
+def open_class(labels: Labels) -> None:
+    """Once a session: the class that the link names, of a network whose classes are known only now."""
+    if (wanted := st.session_state.pop("wanted_class", None)) is not None:
+        _take(lambda: setattr(st.session_state, "chosen", labels.index(wanted)), show_error)
+
+
+def _take(part: Callable[[], None], say: Callable[[str], None] = report) -> None:
+    """One part of the link; a wrong one is said and leaves the others as they are."""
+    try:
+        part()
+    except CamError as error:
+        say(error.on_page)
+
+
+def write_link(class_label: str) -> None:
+    """Keep the address in step; who opens that of a photo of one's own is told that the photo is not in it."""
+    state = st.session_state
+    parts = {"photo": state.photo.sample or _OWN, "network": state.network}
+    if state.photo.sample and state.chosen is not None:
+        parts["class"] = class_label
+    set_parts(parts)
+
+
+def set_parts(parts: dict[str, str]) -> None:
+    """Have the link name this photo, network and class, and none that is not among them; one step in the browser."""
+    if parts != {part: value for part in _PARTS if (value := _named(part)) is not None}:
+        # A part without a value is left out.
+        st.query_params.update({part: parts.get(part, []) for part in _PARTS})

@@ -1,0 +1,113 @@
+"""Save what is seen: the overlay, the map, and a figure; each is made when its button is pressed."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from cam.app import cache
+from cam.explanation import Prediction, Scored
+from cam.export import Look, drawn, figure_file, percent
+from cam.images.limits import turns
+from cam.images.open import open_image
+from cam.models.registry import ModelSpec
+from cam.server import model_store
+from cam.server.telemetry import asked
+
+# What a file's name does not have on every system, and spaces.
+_NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
+
+# What is in each file, and what opens it.
+_HELP = {
+    "Overlay, PNG": "The photo with the heat over it, a picture.",
+    "Figure, PNG": "Photo and heat with a title and the colour scale, a picture.",
+    "Figure, PDF": "Photo and heat with a title and the colour scale, sharp at any size, for print.",
+    "Map, CSV": "The map's numbers as text, one row of cells a line. A spreadsheet opens it.",
+    "Map, NPY": "The map's numbers for programs in Python: numpy.load opens it.",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """How the heat is drawn: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
+
+    colormap: str
+    opacity: int
+    threshold: int | None
+
+    @property
+    def look(self) -> Look:
+        """The same in shares, 0 to 1."""
+        return Look(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
+
+
+def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
+    """A menu of downloads; opening it tells the server the opacity that the browser has."""
+    menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
+    if not menu.open:
+        return
+    # A network of one's own is called own/NAME@CORRECTION.
+    parts = (photo.sample or "photo", chosen.label, model_store.base_name(spec.name).rpartition("/")[2])
+    stem = "-".join(_NOT_IN_NAMES.sub("-", part) for part in parts)
+    about = f"{chosen.label}, {percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
+    seen = (photo, explanation, chosen, view)
+    row = menu.container(horizontal=True)
+    _button(row, "Overlay, PNG", f"{stem}.png", "image/png", partial(_overlay, *seen))
+    _button(row, "Figure, PNG", f"{stem}-figure.png", "image/png", partial(_figure, *seen, about, "png"))
+    _button(row, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
+    _button(row, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
+    _button(row, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
+    exact = explanation.exact
+    menu.caption(
+        "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
+        "its mean plus the bias is the score."
+        if exact
+        else "The overlay has the photo's own resolution. The map is the grid of numbers that "
+        f"{explanation.method.title} computed."
+    )
+
+
+def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+    def made() -> bytes:
+        with asked("save", file=label) as told:
+            data = make()
+            told["bytes"] = len(data)
+            return data
+
+    row.download_button(label, made, name, mime, key=f"save_{label}", help=_HELP[label], on_click="ignore")
+
+
+def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
+    buffer = io.BytesIO()
+    # At the photo's own resolution, about 35 bytes a pixel.
+    with turns("save"):
+        drawn(open_image(photo.data, draft=False), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
+    title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
+    image = cache.opened(photo)
+    return figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
+
+
+def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
+    """The class map as text: comments that say what it is, then one row of cells a line."""
+    buffer = io.StringIO()
+    if explanation.exact:
+        bias = float(explanation.bias[chosen.index])
+        header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
+    else:
+        header = f"map by {explanation.method.title}: {about}\n{explanation.method.paper}"
+    np.savetxt(buffer, explanation.class_map(chosen.index), fmt="%.6g", delimiter=",", header=header, encoding="utf-8")
+    return buffer.getvalue().encode()
+
+
+def _map_npy(explanation: Scored, chosen: Prediction) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, explanation.class_map(chosen.index))
+    return buffer.getvalue()

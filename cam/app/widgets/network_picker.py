@@ -1,0 +1,199 @@
+"""Choose the network, say what it is, and offer the download of weights that are not on this machine."""
+
+import copy
+
+import streamlit as st
+
+from cam.app import cache
+from cam.app.callbacks import whole
+from cam.app.widgets import custom_model_form
+from cam.app.widgets.messages import plain, report, show_error, show_warning
+from cam.errors import ModelError
+from cam.explanation import Scored
+from cam.models.registry import ModelSpec, default_model, list_models, own_problem
+from cam.models.weights import KerasFile, Wheel, megabytes
+from cam.server import model_store
+from cam.settings import read_settings
+
+_WITHOUT_EXACT = (
+    "{} has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
+    "Compare, Cover it up and Guess first can show it."
+)
+_UNTRAINED = "Its weights were not learned: it knows nothing, and its maps mean nothing."
+_NO_DOWNLOADS = "Ask who runs this server for it."
+# What is said of networks without weights, where visitors may have them downloaded and where not.
+_OTHERS = {
+    True: "The others can be downloaded: choose one, and its size is shown.",
+    False: "The others have no weights here; whoever runs this page can add them.",
+}
+
+
+def choose_network() -> ModelSpec:
+    """The picker of all networks, those without weights on this machine too."""
+    specs = {spec.name: spec for spec in list_models()}
+    titles = {name: spec.title for name, spec in specs.items()}
+    here = "\n".join(f"* {_line(spec)}" for spec in specs.values() if spec.available)
+    if problem := own_problem():
+        show_warning(problem)
+    if st.session_state.network not in specs:
+        # A model of one's own whose file was taken away.
+        default = default_model()
+        report(f"The network {st.session_state.network!r} is not there any more. You see {default.title}.")
+        st.session_state.network = default.name
+    name = st.selectbox(
+        "Network",
+        list(specs),
+        # Streamlit forgets, on another page, what was set by a page that ran only once; this is not forgotten.
+        list(specs).index(st.session_state.network),
+        format_func=titles.get,
+        key="network",
+        help=f"On this machine:\n\n{here}\n\n{_OTHERS[read_settings().downloads]}",
+        filter_mode="contains",
+        persist_state="session",
+    )
+    return custom_model_form.corrected(specs[name])
+
+
+def _line(spec: ModelSpec) -> str:
+    """One line on a network: parameters, input, and how large its weights are."""
+    if spec.own:
+        return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
+    learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size)}"
+    return f"**{spec.title}**: {_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
+
+
+def is_ready(spec: ModelSpec) -> bool:
+    """Whether the network is loaded, or is known to be one that cannot be."""
+    return model_store.request_model(spec.name).done()
+
+
+def explain(
+    photo: cache.Photo, spec: ModelSpec, fit: str, *, detail: bool = False, exact: bool = False
+) -> tuple[ModelSpec, Scored]:
+    """What the network says about the photo; where it cannot be loaded, what another one says, and why.
+
+    Args:
+        photo: the photo.
+        spec: the network.
+        fit: how it is given the photo.
+        detail: with finer maps, of several views.
+        exact: for a page that takes exact maps apart; a network without them counts as one that cannot be loaded.
+    """
+    problems = []
+    for candidate in (spec, *_instead_of(spec)):
+        try:
+            explanation = cache.explained(photo, candidate.name, fit, detail=detail)
+            if exact and not explanation.exact:
+                raise ModelError(_WITHOUT_EXACT.format(candidate.title))
+        except ModelError as error:
+            problems.append(told(candidate, error))
+            continue
+        for problem in problems:
+            show_warning(f"{problem} You still see {candidate.title}.")
+        return model_store.loaded_model(candidate.name).spec, explanation
+    for problem in problems:
+        show_error(problem)
+    st.stop()
+
+
+def told(spec: ModelSpec, error: ModelError, *, chosen: bool = True) -> str:
+    """What a visitor is told of a network that cannot be shown: what is wrong, and who can change it.
+
+    Args:
+        spec: the network.
+        error: why it cannot be shown.
+        chosen: whether it is the network of all pages, for which the first one has a button then.
+    """
+    if not _can_be_brought(spec):
+        return error.on_page
+    size = megabytes(spec.source.size)
+    wrong = error.on_page if spec.available else f"{spec.title} is not on this computer yet ({size})."
+    brings = f"“Get {spec.title}” on the page See downloads it{'' if chosen else ', once it is chosen there'}."
+    return f"{wrong} {brings if read_settings().downloads else _NO_DOWNLOADS}"
+
+
+def _can_be_brought(spec: ModelSpec) -> bool:
+    """Whether a download would bring weights that are missing or damaged."""
+    return isinstance(spec.source, KerasFile) and (not spec.available or model_store.is_broken(spec.name))
+
+
+def remember(spec: ModelSpec, explanation: Scored) -> None:
+    """This network is shown, and stays when another one cannot be; a class that it knows too stays chosen."""
+    state, names = st.session_state, explanation.labels.names
+    state.shown_network = model_store.base_name(spec.name)
+    before = state.get("class_names", names)
+    if state.chosen is not None and before != names:
+        label = before[state.chosen]
+        state.chosen = names.index(label) if label in names else None
+    state.class_names = names
+
+
+def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
+    """The network that was shown last, where it is still there, as it was shown; then the trained embedded ones."""
+    rows = {row.name: row for row in list_models()}
+    embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.trained and row.available]
+    names = dict.fromkeys([st.session_state.get("shown_network"), *embedded])
+    return [
+        custom_model_form.corrected(rows[name])
+        for name in names
+        if name in rows and name != model_store.base_name(spec.name)
+    ]
+
+
+def describe(spec: ModelSpec, explanation: Scored) -> str:
+    """One line on the network that is shown and how it sees this photo."""
+    width, height = explanation.input_size
+    rows, columns, _ = explanation.features.shape
+    views = f" in {explanation.views} views" if explanation.views > 1 else ""
+    by = "" if explanation.exact else f" by {explanation.method.title}"
+    untrained = "" if spec.trained else f". {_UNTRAINED}"
+    return (
+        f"**{plain(spec.title)}** · {_millions(spec.parameters)} parameters · sees {width} × {height} pixels{views} · "
+        f"maps {columns} × {rows} cells{by}{untrained}"
+    )
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} million" if count >= 100_000 else f"{count:,}"
+
+
+def offer_download(chosen: ModelSpec) -> None:
+    """A button that gets missing weights: the chosen network's, else the first one's that is not on this machine."""
+    state = st.session_state
+    if arrived := state.pop("arrived", None):
+        st.toast(f"{arrived} is on this machine now; it stands under Network.", icon=":material/check:")
+    if not read_settings().downloads:
+        return
+    # The network of the notebook is offered where it is missing; the others when they are chosen.
+    specs = (chosen, list_models()[0])
+    missing = [spec for spec in specs if _can_be_brought(spec)]
+    if not missing:
+        return
+    spec = missing[0]
+    download = model_store.find_download(spec.name)
+    if download is not None and not download.end.done():
+        _show_progress(spec)
+        return
+    st.button(
+        f"Get {spec.title} ({megabytes(spec.source.size)})",
+        icon=":material/download:",
+        type="tertiary",
+        key="download",
+        on_click=whole(model_store.start_download),
+        args=(spec.name,),
+    )
+    failed = download is not None and download.end.exception()
+    if failed and not isinstance(failed, ModelError):
+        raise copy.copy(failed) from None
+    if failed:
+        show_error(failed.on_page)
+
+
+@st.fragment(run_every=0.5)
+def _show_progress(spec: ModelSpec) -> None:
+    download = model_store.find_download(spec.name)
+    if download.end.done():
+        if download.end.exception() is None:
+            st.session_state.arrived = spec.title
+        st.rerun()
+    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {megabytes(spec.source.size)}")

@@ -1,0 +1,145 @@
+"""Converted networks on disk, so that the next start needs no Keras: one file each, which is whole or is not there.
+
+A file holds numbers and OpenVINO's XML, and reading it runs no code; but whoever can write into the folder decides what
+the network says, so it is one of the user's own.
+
+Nothing here stops a network from loading: where the folder cannot be written to, or a file in it is damaged, a line in
+the log says so, and the network is converted again.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from cam.backends.linear_head import Head
+from cam.backends.openvino import Converted
+from cam.models.registry import ModelSpec
+from cam.settings import read_settings
+
+# As many networks as were used last stay; a new version of anything leaves its old files behind.
+_KEPT = 8
+_SUFFIX = ".network.npz"
+# A file that is being written; one that is older than this many seconds never will be whole.
+_PART, _PART_SECONDS = f"{_SUFFIX}.part", 3600
+_log = logging.getLogger(__name__)
+
+
+def place(spec: ModelSpec, weights: Path) -> Path:
+    """Where a network is kept, under a name that changes with its weights and with all that reads or runs them."""
+    with weights.open("rb") as file:
+        numbers = hashlib.file_digest(file, "sha256").hexdigest()
+    versions = [metadata.version(name) for name in ("keras", "openvino", "numpy")]
+    key = hashlib.sha256(repr((numbers, spec.builder, spec.architecture, versions, _code())).encode()).hexdigest()
+    return read_settings().cache / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', spec.name)}-{key[:32]}{_SUFFIX}"
+
+
+@cache
+def _code() -> str:
+    """The SHA-256 of the modules that build networks: what they build may change without a new version."""
+    package = Path(__file__).parents[1]
+    files = sorted(
+        path for folder in ("backends", "models", "custom_models") for path in (package / folder).glob("*.py")
+    )
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+
+
+def read(path: Path) -> Converted | None:
+    """A network from its place; None where it is not there, or the checksums in the file say that it is damaged."""
+    try:
+        # Opened here, because NumPy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            converted = _loaded(arrays)
+    except FileNotFoundError:
+        return None
+    # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
+    except Exception as error:
+        _log.warning("The converted network %s cannot be read (%s); it is made again.", path, error)
+        return None
+    # The age by which the oldest go; a folder may be there for reading only.
+    with suppress(OSError):
+        os.utime(path)
+    return converted
+
+
+def write(path: Path, converted: Converted) -> None:
+    """Put a network in its place in one step, also where another process does the same now."""
+    part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                _save(file, converted)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        _drop_oldest(path.parent)
+    except OSError as error:
+        _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
+
+
+def packed(converted: Converted, maps: np.ndarray) -> bytes:
+    """A network as its file would be, and maps beside it, to hand them to another process."""
+    file = io.BytesIO()
+    _save(file, converted, maps=maps)
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> tuple[Converted, np.ndarray]:
+    """The network and the maps of which `packed` made these bytes."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return _loaded(arrays), arrays["maps"]
+
+
+def _save(file: BinaryIO, converted: Converted, **more: np.ndarray) -> None:
+    about = {
+        "activation": converted.head.activation,
+        "one_unit": converted.head.one_unit,
+        **{name: getattr(converted, name) for name in ("native_size", "fixed_size", "pitch", "stride", "tried")},
+    }
+    arrays = {
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+        "graph": np.frombuffer(converted.graph, np.uint8),
+        "constants": converted.constants,
+        "weight": converted.head.weight,
+        "bias": converted.head.bias,
+        "output": converted.output,
+    }
+    np.savez(file, **arrays, **more)
+
+
+def _loaded(arrays: Mapping[str, np.ndarray]) -> Converted:
+    about = json.loads(arrays["about"].tobytes())
+    return Converted(
+        graph=arrays["graph"].tobytes(),
+        constants=arrays["constants"],
+        head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),
+        output=arrays["output"],
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
+    )
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Leave the networks used last, and nothing of a process that ended while it wrote."""
+    ages: dict[Path, int] = {}
+    for file in folder.iterdir():
+        # Another process may drop the same ones now.
+        with suppress(FileNotFoundError):
+            ages[file] = file.stat().st_mtime_ns
+    networks = sorted((file for file in ages if file.name.endswith(_SUFFIX)), key=ages.get, reverse=True)
+    forgotten = time.time_ns() - _PART_SECONDS * 10**9
+    parts = [file for file in ages if file.name.endswith(_PART) and ages[file] < forgotten]
+    for file in (*networks[_KEPT:], *parts):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,223 @@
+"""A network as a graph of layers: what its layers are, networks inside it inlined, its connection to any size of photo.
+
+Everything here is symbolic: no photo is run, and the networks that are given keep their layers and their weights.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import keras
+
+from cam.backends.linear_head import LINEAR
+from cam.errors import ModelError
+
+# What leaves every number as it is when a network is run, though the shape may be another.
+_VIEWS = frozenset(
+    "Flatten Reshape Squeeze Identity Cast Dropout SpatialDropout2D GaussianDropout AlphaDropout GaussianNoise "
+    "ActivityRegularization".split()
+)
+
+
+class InputForm(NamedTuple):
+    """What a network takes: the channels of a photo, and (height, width) in pixels or None where any size will do."""
+
+    channels: int
+    size: tuple[int, int] | None
+
+
+def kind(operation: keras.Operation) -> str:
+    """The class of a layer or operation, by name; "" for a class that is not Keras' own, which may do anything."""
+    return type(operation).__name__ if type(operation).__module__.startswith("keras.") else ""
+
+
+def named(operation: keras.Operation) -> str:
+    return f"{operation.name!r} ({type(operation).__name__})"
+
+
+def producer(tensor: keras.KerasTensor) -> Any:
+    """The node that a symbolic tensor comes out of: with `.operation`, `.input_tensors` and `.outputs`."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def nodes(network: keras.Model) -> list:
+    """All calls of layers and operations in a network, each after those it depends on, without its inputs."""
+    graph = keras.Model(network.inputs, network.outputs) if isinstance(network, keras.Sequential) else network
+    by_depth = graph._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+
+
+def activation_of(operation: keras.Operation) -> str:
+    """The name of the activation that a layer applies, "linear" for none; with its module if it is not Keras' own."""
+    if kind(operation) in ("Softmax", "Sigmoid"):
+        axis = getattr(operation, "axis", -1)
+        return kind(operation).lower() if axis in (-1, [-1]) else f"{kind(operation)} over axis {axis}"
+    activation = getattr(operation, "activation", None) or keras.activations.linear
+    if isinstance(activation, keras.Operation):
+        return activation_of(activation) if kind(activation) in ("Softmax", "Sigmoid") else type(activation).__name__
+    name, module = (getattr(activation, key, None) or "?" for key in ("__name__", "__module__"))
+    return name if module.startswith("keras.") else f"{module}.{name}"
+
+
+def is_view(operation: keras.Operation) -> bool:
+    """Whether a layer leaves every number as it is when a network is run: dropout, flatten, reshape, noise, ..."""
+    return kind(operation) in _VIEWS or (kind(operation) == "Activation" and activation_of(operation) == LINEAR)
+
+
+def is_global_average(node: Any) -> bool:
+    """Whether a call averages maps (n, h, w, K) over all places: K numbers a photo."""
+    layer, given, result = node.operation, node.input_tensors[0].shape, node.outputs[0].shape
+    if len(given) != 4 or getattr(layer, "data_format", None) == "channels_first":
+        return False
+    if kind(layer) == "Mean":
+        return sorted(axis % 4 for axis in layer.axis or ()) == [1, 2]
+    if kind(layer) == "AveragePooling2D":
+        return tuple(layer.pool_size) == tuple(given[1:3]) and tuple(result[1:3]) == (1, 1)
+    if kind(layer) == "AdaptiveAveragePooling2D":
+        return tuple(result[1:3]) == (1, 1)
+    return kind(layer) == "GlobalAveragePooling2D"
+
+
+def has_graph(layer: Any) -> bool:
+    """Whether something is a network that is written down as a graph of layers (Functional or Sequential)."""
+    own = isinstance(layer, keras.Function | keras.Sequential)
+    return own and type(layer).call.__module__.startswith("keras.")
+
+
+def input_form(network: keras.Model) -> InputForm:
+    """The form of photo that a network takes.
+
+    Raises:
+        ModelError: it takes something else than one photo.
+    """
+    shapes = [tuple(tensor.shape) for tensor in network.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] is None:
+        raise ModelError(
+            f"The network {network.name!r} takes inputs of shapes {shapes}; a network that can be explained takes one "
+            "photo, (number, height, width, channels)."
+        )
+    _, height, width, channels = shapes[0]
+    return InputForm(channels, None if None in (height, width) else (height, width))
+
+
+def flattened(network: keras.Model) -> keras.Model:
+    """The same network as one graph: networks inside it, to any depth, are replaced by their layers.
+
+    For running, not for training: how a network inside was called (`training=False`) is forgotten. Layers and weights
+    are shared and the inputs are the network's own tensors; a flat network is returned as it is. Only where two layers
+    have the same name does the second get a copy, of its weights too, under a name of its own.
+
+    Raises:
+        ModelError: the network is not a graph of layers.
+    """
+    if not has_graph(network):
+        raise ModelError(
+            f"The network {network.name!r} is a class with code of its own ({type(network).__name__}), so its layers "
+            "cannot be followed from the scores back to the photo. Build it with keras.Sequential or as "
+            "keras.Model(inputs, outputs), and save it again."
+        )
+    connected = getattr(network, "inputs", None)
+    if connected and not any(has_graph(node.operation) for node in nodes(network)):
+        return network
+    if not connected and not _is_built(network):
+        raise ModelError(
+            f"The network {network.name!r} has no weights yet, because it has never seen a photo. Begin it with "
+            "keras.Input((height, width, 3)), train it, and save it again."
+        )
+    inputs = connected or [keras.Input((None, None, 3))]
+    own = _unique_names(tensor._keras_history.operation for tensor in inputs)
+    return keras.Model(_single(inputs), _single(_inlined(network, inputs, own)), name=network.name)
+
+
+def _is_built(layer: keras.Layer) -> bool:
+    """Whether a layer has its weights; a sequential network may have them though it was never connected itself."""
+    return all(map(_is_built, layer.layers)) if isinstance(layer, keras.Sequential) else layer.built
+
+
+def _single(tensors: list) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _inlined(network: keras.Model, tensors: list, own: Callable) -> list[keras.KerasTensor]:
+    """The outputs of a network on symbolic tensors, computed by its layers and those of the networks inside."""
+
+    def call(operation, args, kwargs):
+        if not has_graph(operation):
+            return own(operation)(*args, **kwargs)
+        given = args[0] if args else kwargs["inputs"]
+        return _single(_inlined(operation, keras.tree.flatten(given), own))
+
+    # A network converts what it is given to the type of its input.
+    wanted = [tensor.dtype for tensor in getattr(network, "inputs", None) or tensors]
+    tensors = [_as_type(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
+    if not isinstance(network, keras.Sequential):
+        return replayed(network, tensors, call)
+    for layer in network.layers:
+        tensors = [call(layer, (_single(tensors),), {})]
+    return tensors
+
+
+def _as_type(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
+    return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
+
+
+def replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
+    """The outputs of a network on other tensors; `call(operation, args, kwargs)` makes each step."""
+    values = dict(zip(map(id, network.inputs), tensors, strict=True))
+    for node in nodes(network):
+        args, kwargs = node.arguments.fill_in(values)
+        outputs = keras.tree.flatten(call(node.operation, args, kwargs))
+        values.update(zip(map(id, node.outputs), outputs, strict=True))
+    return [values[id(tensor)] for tensor in network.outputs]
+
+
+def _unique_names(taken: Iterable[keras.Operation]) -> Callable[[keras.Operation], keras.Operation]:
+    """A function that gives each layer itself, or a copy under another name where another layer has the same."""
+    owners = {operation.name: operation for operation in taken}
+    twins: dict[int, keras.Operation] = {}
+
+    def own(operation):
+        if owners.setdefault(operation.name, operation) is operation:
+            return operation
+        if id(operation) not in twins:
+            number = 2
+            while f"{operation.name}_{number}" in owners:
+                number += 1
+            twin = _renamed(operation, f"{operation.name}_{number}")
+            twins[id(operation)] = owners[twin.name] = twin
+        return twins[id(operation)]
+
+    return own
+
+
+def _renamed(operation: keras.Operation, name: str) -> keras.Operation:
+    twin = type(operation).from_config({**operation.get_config(), "name": name})
+    if isinstance(operation, keras.Layer) and operation.weights:
+        twin.build_from_config(operation.get_build_config())
+        twin.set_weights(operation.get_weights())
+    return twin
+
+
+def any_size(network: keras.Model) -> keras.Model | None:
+    """The network on photos of any size (n, None, None, channels), or None where its layers need one size.
+
+    The layers and weights are shared. A network that takes any size is returned as it is.
+    """
+    channels, size = input_form(network)
+    if size is None:
+        return network
+
+    def connected(height: int | None, width: int | None) -> keras.Model:
+        tensor = network.inputs[0]
+        inputs = keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name)
+        outputs = replayed(network, [inputs], lambda operation, args, kwargs: operation(*args, **kwargs))
+        return keras.Model(inputs, _single(outputs), name=network.name)
+
+    try:
+        # An unknown size is accepted by layers that no other size fits, so one that is known is tried first.
+        tried = connected(2 * size[0], 3 * size[1])
+        same = [tuple(tensor.shape) for tensor in tried.outputs if len(tensor.shape) == 2]
+        wanted = [tuple(tensor.shape) for tensor in network.outputs if len(tensor.shape) == 2]
+        return connected(None, None) if same == wanted else None
+    except (ValueError, TypeError):
+        return None

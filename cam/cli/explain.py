@@ -1,0 +1,234 @@
+"""`python -m cam explain`: what a network sees in a few photos, and the heat of a class over each."""
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from PIL import Image
+
+from cam.batch.sources import printable, read_photo
+from cam.cli.network import loaded_network
+from cam.cli.options import fit_option, model_option, top_option
+from cam.cli.progress import progress
+from cam.errors import CamError, ImageError, LabelError
+from cam.explanation import Prediction, Scored
+from cam.export import Look, drawn, figure_file, file_stem, percent
+from cam.images.open import open_image
+from cam.methods import METHODS
+
+if TYPE_CHECKING:
+    from cam.model import Model
+
+
+# Fewer passes for one map are over before anybody looks at a bar.
+_FEW_PASSES = 20
+
+
+class FileError(CamError):
+    """A picture that cannot be written."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of each photo; `taken` are the names of the pictures that were written so far."""
+
+    network: "Model"
+    options: dict[str, object]
+    class_index: int | None
+    top: int
+    folder: Path | None
+    taken: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One photo, explained.
+
+    Attributes:
+        path: as it was given.
+        size: (width, height) of the photo in pixels.
+        explanation: of it.
+        classes: the best ones, best first.
+        chosen: the one whose heat is asked for.
+        pictures: the files that were written, by what they are.
+    """
+
+    path: str
+    size: tuple[int, int]
+    explanation: Scored
+    classes: list[Prediction]
+    chosen: Prediction
+    pictures: dict[str, Path]
+
+
+@click.command()
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
+@model_option
+@click.option(
+    "--class",
+    "wanted",
+    default="top",
+    metavar="LABEL|INDEX|top",
+    show_default=True,
+    help="The class whose heat is drawn: its name, its index, or top for the one with the highest score.",
+)
+@top_option
+@fit_option
+@click.option(
+    "--method",
+    type=click.Choice(list(METHODS)),
+    metavar="METHOD",
+    help=f"How the heat is made: {', '.join(METHODS)}. Without it, the network's own: exact where it can be.",
+)
+@click.option("--layer", metavar="NAME", help="The layer that a method other than cam looks at; else the last one.")
+@click.option("--detail", is_flag=True, help="Finer heat: several sizes of the photo, averaged.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object for each photo.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for an overlay and a figure of each photo, PNG.",
+)
+def explain(
+    photos: tuple[str, ...],
+    model: str,
+    wanted: str,
+    top: int,
+    fit: str,
+    method: str | None,
+    layer: str | None,
+    detail: bool,
+    as_json: bool,
+    output: Path | None,
+) -> None:
+    """Print the classes that a network sees in each PHOTO, and draw the heat of one.
+
+    A photo that cannot be opened is one sentence on standard error; the others go on, and the exit code is then 1.
+
+    \b
+    Examples:
+      python -m cam explain cat.jpg
+      python -m cam explain cat.jpg dog.jpg --class tabby -o pictures
+    """
+    network = loaded_network(model)
+    options = {"fit": fit, "method": method, "layer": layer, "detail": detail}
+    facts = _print_all(photos, _Wanted(network, options, _class_index(network, wanted), top, output), as_json)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    if any("error" in fact for fact in facts):
+        raise click.exceptions.Exit(1)
+
+
+def _print_all(photos: tuple[str, ...], asked: _Wanted, quiet: bool) -> list[dict[str, object]]:
+    """Explain all photos, print each as it is done unless `quiet`; what JSON says about them."""
+    facts = []
+    for path in photos:
+        try:
+            result = _explained(path, asked)
+        except ImageError as error:
+            facts.append({"path": printable(path), "error": str(error)})
+            click.echo(f"{printable(path)}: {error}", err=True)
+            continue
+        facts.append(_facts(result, asked.network))
+        if not quiet:
+            click.echo(_text(result, asked.network))
+    return facts
+
+
+def _class_index(network: "Model", wanted: str) -> int | None:
+    """The index of the class that is asked for; None for the top one of each photo."""
+    if wanted == "top":
+        return None
+    try:
+        return network.labels.index(int(wanted) if wanted.isdecimal() else wanted)
+    except LabelError as error:
+        raise click.BadParameter(str(error), param_hint="--class") from error
+
+
+def _explained(path: str, asked: _Wanted) -> _Result:
+    # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
+    data = read_photo(path)
+    image = open_image(data)
+    explanation = asked.network.explain(image, **asked.options)
+    classes = explanation.top(asked.top)
+    chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
+    save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
+    pictures = save(open_image(data, draft=False)) if asked.folder else {}
+    return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
+
+
+def _compute(explanation: Scored, chosen: Prediction) -> None:
+    """Have the map made, with a bar where that takes many passes."""
+    if explanation.exact:
+        return
+    if explanation.passes < _FEW_PASSES:
+        return
+    with progress("passes") as report:
+        report(0, explanation.passes)
+        explanation.class_map(chosen.index, report=report)
+
+
+def _save(asked: _Wanted, path: str, image: Image.Image, *, explanation: Scored, chosen: Prediction) -> dict[str, Path]:
+    """Write the overlay and the figure of a photo; the files by what they are."""
+    _compute(explanation, chosen)
+    stem, look = _free_stem(asked, path, chosen), Look()
+    about = f"{_class_text(chosen)} · {asked.network.spec.title} · {Path(path).name}"
+    title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
+    files = {"overlay": asked.folder / f"{stem}.png", "figure": asked.folder / f"{stem}-figure.png"}
+    try:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+        drawn(image, explanation, chosen, look).save(files["overlay"], compress_level=3)
+        content = figure_file(image, explanation, chosen, look, title=title, note=about, format="png")
+        files["figure"].write_bytes(content)
+    except OSError as error:
+        raise FileError(f"{error.filename or asked.folder} cannot be written: {error.strerror or error}.") from error
+    return files
+
+
+def _free_stem(asked: _Wanted, path: str, chosen: Prediction) -> str:
+    """A name that no other photo's pictures of this call have, though it may be called the same in another folder."""
+    base = file_stem(Path(path).stem, chosen.label, asked.network.spec.name)
+    stem, number = base, 2
+    while stem.casefold() in asked.taken:
+        stem, number = f"{base}-{number}", number + 1
+    asked.taken.add(stem.casefold())
+    return stem
+
+
+def _class_text(prediction: Prediction) -> str:
+    return f"{prediction.label}, {percent(prediction.probability)}, score {prediction.score:.2f}"
+
+
+def _text(result: _Result, network: "Model") -> str:
+    """The photo, its classes as aligned columns, and where its pictures are."""
+    explanation, chosen = result.explanation, result.chosen
+    width, height = result.size
+    columns, rows = explanation.input_size
+    head = f"{printable(result.path)}: {width} x {height}, seen by {network.spec.title} at {columns} x {rows}"
+    ranked = list(enumerate(result.classes, 1))
+    if chosen not in result.classes:
+        ranked.append((explanation.rank(chosen.index), chosen))
+    lines = [
+        f"{place:>5}  {percent(row.probability):>11}  score {row.score:6.2f}  {row.label} ({row.index})"
+        for place, row in ranked
+    ]
+    drawn_files = [f"       {what} of {chosen.label}: {path}" for what, path in result.pictures.items()]
+    return "\n".join([head, *lines, *drawn_files])
+
+
+def _facts(result: _Result, network: "Model") -> dict[str, object]:
+    """The photo for other programs."""
+    explanation, chosen = result.explanation, result.chosen
+    return {
+        "path": printable(result.path),
+        "size": result.size,
+        "input_size": explanation.input_size,
+        "model": network.spec.name,
+        "method": explanation.method.name,
+        "classes": [vars(row) for row in result.classes],
+        "class": vars(chosen) | {"rank": explanation.rank(chosen.index)},
+        "pictures": {what: str(path) for what, path in result.pictures.items()},
+    }

@@ -1,0 +1,193 @@
+"""The thread that loads one network after the other, and the downloads of weights; shared by all sessions of a server.
+
+A network of one's own may be used with labels, preprocessing or size other than those that were guessed: it then has a
+name of its own, `NAME@CORRECTION`, for as long as the server runs.
+"""
+
+import copy
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cam.backends.garbage_collection import import_kept, no_collecting
+from cam.backends.openvino_import import is_installed
+from cam.models.registry import ModelSpec, default_model, find_spec
+from cam.server.telemetry import asked
+
+if TYPE_CHECKING:
+    from cam.model import Model
+
+# Networks are loaded one after the other, here or by the process that this waits for.
+_loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-network")
+_PRELOAD_SECONDS = 3.0
+_models: "dict[str, tuple[tuple[int, ...], Future[Model]]]" = {}
+# The rows of networks that are used with corrections; the oldest go where there are more than these.
+_corrected: dict[str, ModelSpec] = {}
+_MOST_CORRECTED = 64
+_lock = threading.Lock()
+
+
+def request_model(name: str) -> "Future[Model]":
+    """The network that is loaded, loads, or starts to load now; one that failed is tried again with new weights."""
+    stamp = _stamp(name)
+    with _lock:
+        loaded_from, future = _models.get(name, ((), None))
+        if future is None or (_has_failed(future) and stamp != loaded_from):
+            future = _loader.submit(_load, name)
+            _models[name] = (stamp, future)
+        return future
+
+
+def requested() -> "dict[str, Future[Model]]":
+    """The networks that were asked for so far, by name: loaded, loading, or failed."""
+    with _lock:
+        return {name: future for name, (_, future) in _models.items()}
+
+
+def submit(work: Callable, *arguments: object) -> Future:
+    """Have something else done by the thread that loads networks, as it needs as much memory: one after the other."""
+    return _loader.submit(work, *arguments)
+
+
+def correct(spec: ModelSpec, **changes: object) -> ModelSpec:
+    """The row of a network of one's own with other labels, preprocessing or size, known to this module by its name.
+
+    Args:
+        spec: the row without gaps, as the loaded network has it, corrected before or not.
+        changes: the fields of the row that are other than what was guessed.
+    """
+    base = base_name(spec.name)
+    row = replace(spec, name=base, **changes)
+    return register(replace(row, name=f"{base}@{hashlib.sha256(repr(row).encode()).hexdigest()[:12]}"))
+
+
+def register(row: ModelSpec) -> ModelSpec:
+    """Know a row that `correct` gave, also where it was forgotten since."""
+    with _lock:
+        _corrected.pop(row.name, None)
+        _corrected[row.name] = row
+        for oldest in list(_corrected)[:-_MOST_CORRECTED]:
+            del _corrected[oldest]
+            _models.pop(oldest, None)
+    return row
+
+
+def base_name(name: str) -> str:
+    """The name of a network as the registry has it, without the correction."""
+    return name.partition("@")[0]
+
+
+def find_row(name: str) -> ModelSpec:
+    """The row of a network, corrected or as the registry has it (ModelError if there is none of that name)."""
+    with _lock:
+        row = _corrected.get(name)
+    return row or find_spec(base_name(name))
+
+
+def loaded_model(name: str) -> "Model":
+    """The network, waited for where it still loads (ModelError if it cannot be loaded)."""
+    future = request_model(name)
+    if (error := future.exception()) is None:
+        return future.result()
+    # A copy: raised again and again, the one that is kept would gather tracebacks, and with them the photos in them.
+    raise copy.copy(error) from None
+
+
+def is_broken(name: str) -> bool:
+    """Whether the network was tried with the weights that are there now and could not be loaded."""
+    stamp = _stamp(name)
+    with _lock:
+        loaded_from, future = _models.get(name, ((), None))
+        return future is not None and _has_failed(future) and stamp == loaded_from
+
+
+def _stamp(name: str) -> tuple[int, ...]:
+    """What tells one file of weights, and the file beside it, from the next in the same place; () where there is none.
+
+    So a network that failed is tried again when either was mended.
+    """
+    row = find_spec(base_name(name))
+    return tuple(path.stat().st_mtime_ns for path in (row.source.find(), row.sidecar) if path)
+
+
+def _has_failed(future: Future) -> bool:
+    return future.done() and future.exception() is not None
+
+
+def _load(name: str) -> "Model":
+    row = find_row(name)
+    if row.name != base_name(row.name):
+        # This thread loads the network itself first, where it is not loaded; nobody waits for another.
+        return _loaded_here(base_name(name)).corrected(row)
+    with no_collecting():
+        from cam.model import load_model
+
+        return load_model(name)
+
+
+def _loaded_here(name: str) -> "Model":
+    with _lock:
+        _, future = _models.get(name, ((), None))
+    return future.result() if future is not None and future.done() else _load(name)
+
+
+def preload(import_page: Callable[[], None]) -> None:
+    """Import what the first page needs, and ask for the network that it opens with, without waiting for it.
+
+    Both are done while the browser still fetches Streamlit's own scripts. A network that TensorFlow runs is not loaded
+    at once, because a thread that imports TensorFlow keeps the others from running much: whoever opens the page as the
+    server starts sees it 1.5 s sooner, and the page then asks for its network itself.
+    """
+    import_page()
+    if not is_installed():
+        time.sleep(_PRELOAD_SECONDS)
+    request_model(default_model().name)
+    # The colours of the first map.
+    import_kept("matplotlib")
+
+
+@dataclass
+class Download:
+    """A download of weights that runs in a thread: the share that has arrived, 0 to 1, and its end."""
+
+    share: float = 0.0
+    end: Future = field(default_factory=Future)
+
+
+_downloads: dict[str, Download] = {}
+
+
+def find_download(network: str) -> Download | None:
+    """The download of a network's weights that runs or was the last to end, whoever started it."""
+    with _lock:
+        return _downloads.get(network)
+
+
+def start_download(network: str) -> Download:
+    """Start to download a network's weights, or join the download that runs already."""
+    with _lock:
+        running = _downloads.get(network)
+        if running is not None and not running.end.done():
+            return running
+        download = _downloads[network] = Download()
+    threading.Thread(
+        target=_download, args=(network, find_spec(network).source.download, download), daemon=True
+    ).start()
+    return download
+
+
+def _download(network: str, fetch: Callable, download: Download) -> None:
+    def report(share: float) -> None:
+        download.share = share
+
+    try:
+        with asked("download", network=network):
+            path = fetch(report)
+        download.end.set_result(path)
+    # Handed to whoever asks for the result; a thread has nobody else to raise to.
+    except BaseException as error:
+        download.end.set_exception(error)
