@@ -45,4 +45,5 @@ def test_the_engine_imports_nothing_of_the_page(name):
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("app/")])
 def test_pages_ask_the_engine_through_the_cache(name):
-    assert not [module for module in imported(MODULES[name]) if module == "cam.model"]
+    if name != "app/cache.py":
+        assert "cam.model" not in imported(MODULES[name])
