@@ -52,12 +52,12 @@ function build(parent) {
     below: element("div", "below"),
     said: element("div", "said"),
     rectangle: null,
+    begun: false,
   };
   parts.photo.draggable = false;
   parts.said.setAttribute("aria-live", "polite");
   parts.frame.append(parts.photo, parts.box, element("div", "hint", HINT));
   parts.figure.append(parts.label, parts.frame, parts.below, parts.said);
-  parts.figure.parts = parts;
   parent.append(parts.figure);
   bringBack(parts.figure);
   listenToPointer(parts);
@@ -154,11 +154,9 @@ function setRole({ frame }, { fixed, label }) {
   frame.setAttribute("aria-label", `${label} ${KEYS}`);
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+function showLast({ parts, data, setStateValue }) {
   keep(data.id, data.uri);
 
-  const known = parentElement.querySelector("figure")?.parts;
-  const parts = known ?? build(parentElement);
   const { frame, photo } = parts;
   parts.size = data;
   parts.fixed = data.fixed;
@@ -171,5 +169,8 @@ export default function ({ data, parentElement, setStateValue }) {
   photo.alt = data.alt;
   if (photo.dataset.id !== data.id) photo.src = data.uri;
   photo.dataset.id = data.id;
-  if (!known || data.fixed) show(parts, data.box);
+  if (!parts.begun || data.fixed) show(parts, data.box);
+  parts.begun = true;
 }
+
+export default component({ build, show: showLast });
