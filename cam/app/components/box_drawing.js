@@ -7,6 +7,8 @@ const SQUARE = 1 / 6;
 // Shares of the photo: what one press of an arrow key moves, and the least width and height.
 const STEP = 0.02;
 const LEAST = 0.005;
+// Steps of the photo's width or height that a rectangle is drawn in, finer than the pixels of any screen.
+const FINEST = 10000;
 const HINT = `Drag a box, or ${matchMedia("(pointer: coarse)").matches ? "tap" : "click"}`;
 // On a screen as narrow as a phone's, what is above the photo is a screen long.
 const NARROW = matchMedia("(max-width: 640px)");
@@ -52,12 +54,12 @@ function build(parent) {
     below: element("div", "below"),
     said: element("div", "said"),
     rectangle: null,
+    begun: false,
   };
   parts.photo.draggable = false;
   parts.said.setAttribute("aria-live", "polite");
   parts.frame.append(parts.photo, parts.box, element("div", "hint", HINT));
   parts.figure.append(parts.label, parts.frame, parts.below, parts.said);
-  parts.figure.parts = parts;
   parent.append(parts.figure);
   bringBack(parts.figure);
   listenToPointer(parts);
@@ -73,11 +75,12 @@ function bringBack(figure) {
   });
 }
 
+// What is drawn is what is sent, and short enough for a link.
 function show(parts, rectangle) {
-  parts.rectangle = rectangle;
+  parts.rectangle = rectangle && rectangle.map((share) => Math.round(share * FINEST) / FINEST);
   parts.frame.classList.toggle("drawn", rectangle !== null);
   if (!rectangle) return;
-  const [left, top, right, bottom] = rectangle;
+  const [left, top, right, bottom] = parts.rectangle;
   parts.box.style.inset = `${100 * top}% ${100 * (1 - right)}% ${100 * (1 - bottom)}% ${100 * left}%`;
 }
 
@@ -154,11 +157,9 @@ function setRole({ frame }, { fixed, label }) {
   frame.setAttribute("aria-label", `${label} ${KEYS}`);
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+function showLast({ parts, data, setStateValue }) {
   keep(data.id, data.uri);
 
-  const known = parentElement.querySelector("figure")?.parts;
-  const parts = known ?? build(parentElement);
   const { frame, photo } = parts;
   parts.size = data;
   parts.fixed = data.fixed;
@@ -171,5 +172,8 @@ export default function ({ data, parentElement, setStateValue }) {
   photo.alt = data.alt;
   if (photo.dataset.id !== data.id) photo.src = data.uri;
   photo.dataset.id = data.id;
-  if (!known || data.fixed) show(parts, data.box);
+  if (!parts.begun || data.fixed) show(parts, data.box);
+  parts.begun = true;
 }
+
+export default component({ build, show: showLast });

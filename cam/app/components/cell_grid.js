@@ -23,7 +23,6 @@ function build(parent) {
   const holder = element("div", "holder");
   holder.append(root);
   parent.append(holder);
-  holder.parts = parts;
   return parts;
 }
 
@@ -46,7 +45,7 @@ function partsTable(data, index) {
   return table;
 }
 
-function show(parts, data, index) {
+function show({ parts, data }, index) {
   for (const cell of parts.cells.querySelectorAll(".shown")) cell.classList.remove("shown");
   parts.nodes[index].classList.add("shown");
   parts.cell.replaceChildren(
@@ -58,17 +57,19 @@ function show(parts, data, index) {
 }
 
 // One cell is in the order of the Tab key: the one that is chosen.
-function choose(parts, data, index, focus) {
+function choose(mount, index, focus) {
+  const { parts } = mount;
   parts.nodes.forEach((node, i) => {
     node.tabIndex = i === index ? 0 : -1;
     node.setAttribute("aria-selected", String(i === index));
   });
   parts.current = index;
-  show(parts, data, index);
+  show(mount, index);
   if (focus) parts.nodes[index].focus();
 }
 
-function fill(parts, data) {
+function fill(mount) {
+  const { parts, data } = mount;
   const rows = [];
   parts.nodes = data.cells.map((cell, index) => {
     if (index % data.columns === 0) rows.push(element("div", "row"));
@@ -76,8 +77,8 @@ function fill(parts, data) {
     node.setAttribute("role", "gridcell");
     node.setAttribute("aria-label", `${place(data, index)}: ${cell.value}`);
     node.style.setProperty("--color", cell.color);
-    node.addEventListener("pointerenter", () => show(parts, data, index));
-    node.addEventListener("focus", () => choose(parts, data, index, false));
+    node.addEventListener("pointerenter", () => show(mount, index));
+    node.addEventListener("focus", () => choose(mount, index, false));
     rows.at(-1).append(node);
     return node;
   });
@@ -86,39 +87,43 @@ function fill(parts, data) {
   parts.cells.style.gridTemplateColumns = `repeat(${data.columns}, 1fr)`;
   parts.cells.style.gridTemplateRows = `repeat(${rows.length}, 1fr)`;
   parts.cells.setAttribute("aria-label", `Evidence for ${data.label}, ${rows.length} rows of ${data.columns} cells`);
-  parts.cells.onpointerleave = () => show(parts, data, parts.current);
-  parts.cells.onkeydown = (event) => move(event, parts, data, rows.length);
+  parts.cells.onpointerleave = () => show(mount, parts.current);
+  parts.cells.onkeydown = (event) => move(event, mount, rows.length);
 }
 
-function move(event, parts, data, rows) {
-  const column = parts.current % data.columns;
-  const row = Math.floor(parts.current / data.columns);
-  const ends = { Home: [0, -column], End: [0, data.columns - 1 - column] };
+function move(event, mount, rows) {
+  const { columns } = mount.data;
+  const column = mount.parts.current % columns;
+  const row = Math.floor(mount.parts.current / columns);
+  const ends = { Home: [0, -column], End: [0, columns - 1 - column] };
   const step = STEPS[event.key] ?? ends[event.key];
   if (!step) return;
   event.preventDefault();
   event.stopPropagation();
   const inside = (value, count) => Math.min(Math.max(value, 0), count - 1);
-  choose(parts, data, inside(row + step[0], rows) * data.columns + inside(column + step[1], data.columns), true);
+  choose(mount, inside(row + step[0], rows) * columns + inside(column + step[1], columns), true);
 }
 
-export default function ({ data, parentElement }) {
-  const parts = parentElement.querySelector(".holder")?.parts ?? build(parentElement);
+function takePhoto({ parts, data }) {
+  const uri = photos.get(data.id);
+  if (!uri || parts.photo.dataset.id === data.id) return;
+  parts.photo.src = uri;
+  parts.photo.dataset.id = data.id;
+}
+
+function showLast(mount) {
+  const { parts, data } = mount;
   parts.title.textContent = `${data.columns} × ${data.cells.length / data.columns} cells`;
   parts.frame.style.aspectRatio = `${data.width} / ${data.height}`;
   parts.frame.style.maxWidth = `calc(max(44vh, 16rem) * ${data.width / data.height})`;
   const state = JSON.stringify([data.id, data.label, data.cells]);
   if (parts.state !== state) {
     const kept = parts.photoId === data.id && parts.nodes?.length === data.cells.length;
-    fill(parts, data);
-    choose(parts, data, kept ? parts.current : data.start, false);
+    fill(mount);
+    choose(mount, kept ? parts.current : data.start, false);
     Object.assign(parts, { state, photoId: data.id });
   }
-  const arrived = () => {
-    const uri = photos.get(data.id);
-    if (uri && parts.photo.src !== uri) parts.photo.src = uri;
-  };
-  arrived();
-  window.addEventListener("classcam-photo", arrived);
-  return () => window.removeEventListener("classcam-photo", arrived);
+  takePhoto(mount);
 }
+
+export default component({ build, show: showLast, listen: (mount) => listenToPhotos(() => takePhoto(mount)) });

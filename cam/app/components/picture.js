@@ -22,7 +22,6 @@ function build(parent) {
   caption.append(parts.title, parts.value);
   figure.append(caption, parts.frame, parts.below);
   parent.append(figure);
-  figure.parts = parts;
   return parts;
 }
 
@@ -94,14 +93,14 @@ function showLegend({ below }, data) {
   below.append(element("span", "", data.bar.low), bar, element("span", "", data.bar.high));
 }
 
-export default function ({ data: [data], parentElement }) {
+function showLast({ parts, data: [data] }) {
   if (data.uri) keep(data.id, data.uri);
-
-  const parts = parentElement.querySelector("figure")?.parts ?? build(parentElement);
   show(parts, data);
+}
 
-  const arrived = () => parts.waits && show(parts, data);
-  window.addEventListener("classcam-photo", arrived);
+function listen(mount) {
+  const { parts } = mount;
+  const endPhotos = listenToPhotos(() => parts.waits && show(parts, mount.data[0]));
   const slider = new MutationObserver((changes) => {
     const moved = changes.find(({ target }) => target.closest(".st-key-opacity"));
     const heat = parts.frame.querySelector("img.heat");
@@ -109,7 +108,9 @@ export default function ({ data: [data], parentElement }) {
   });
   slider.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["value"] });
   return () => {
-    window.removeEventListener("classcam-photo", arrived);
+    endPhotos();
     slider.disconnect();
   };
 }
+
+export default component({ build, show: showLast, listen });
