@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cam.attribution import Attribution
-from cam.detail import FINER, averaged
 from cam.errors import LabelError
+from cam.explanation import Attribution
+from cam.heatmap import MULTIVIEW, average_maps
 from cam.images.open import resized, whole_size
 from cam.labels import Labels
 from cam.methods import METHODS
@@ -180,12 +180,12 @@ def test_the_map_of_several_views_is_on_the_finest_grid_in_the_photo(make_tiny, 
     assert (other.input_size, other.pitch) == (finer.input_size, finer.pitch)
     assert other.heatmap(0).shape == (40, 90)
     maps, spans = [], []
-    for view in FINER:
+    for view in MULTIVIEW:
         photo = Image.fromarray(resized(image, whole_size(image.size, round(32 * view.scale), 4)))
         photo = ImageOps.mirror(photo) if view.mirrored else photo
         maps.append(model.explain(photo, fit="given", method="ablation-cam").class_map(0))
         spans.append((0, 0, *maps[-1].shape[::-1]))
-    np.testing.assert_allclose(other.class_map(0), averaged(maps, spans, [False, True] * 3), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other.class_map(0), average_maps(maps, spans, [False, True] * 3), rtol=0, atol=1e-5)
 
 
 def test_threads_that_ask_at_once_get_the_same_maps(make_tiny, noise_photo):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cam.backends.keras import Network
-from cam.heatmap import covered, enlarged
+from cam.heatmap import photo_extent, resize_map
 from cam.models.efficientnet_lite import build_network
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import find_spec
@@ -61,11 +61,11 @@ def measured(network: Network, preprocess, size: tuple[int, int]) -> Felt:
     photos, patches = patched(size)
     (base, *others), _ = network.maps_and_scores(np.stack([preprocess(photo) for photo in photos]))
     changes = [changed(base, maps) for maps in others]
-    span = covered(base.shape, size, network.pitch)
+    span = photo_extent(base.shape, size, network.pitch)
     return Felt(
         patches,
-        np.array([middle(enlarged(change, size, span)) for change in changes]),
-        np.array([middle(enlarged(change, size)) for change in changes]),
+        np.array([middle(resize_map(change, size, span)) for change in changes]),
+        np.array([middle(resize_map(change, size)) for change in changes]),
     )
 
 

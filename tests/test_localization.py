@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cam.localization import Box, boxes, peak_place
+from cam.localization import Box, boxes, describe_peak
 
 
 def two_blobs() -> np.ndarray:
@@ -121,4 +121,4 @@ def test_the_heatmap_is_not_modified():
 def test_the_peak_is_placed_by_the_centre_of_its_cell(shape, peak, words):
     class_map = np.zeros(shape, np.float32)
     class_map[peak] = 1.0
-    assert peak_place(class_map) == words
+    assert describe_peak(class_map) == words

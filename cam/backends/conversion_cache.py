@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import os
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ import numpy as np
 
 from cam.backends.linear_head import Head
 from cam.backends.openvino import Converted
+from cam.formatting import slugify
 from cam.models.registry import ModelSpec
 from cam.settings import read_settings
 
@@ -43,7 +43,7 @@ def place(spec: ModelSpec, weights: Path) -> Path:
         numbers = hashlib.file_digest(file, "sha256").hexdigest()
     versions = [metadata.version(name) for name in ("keras", "openvino", "numpy")]
     key = hashlib.sha256(repr((numbers, spec.builder, spec.architecture, versions, _code())).encode()).hexdigest()
-    return read_settings().cache / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', spec.name)}-{key[:32]}{_SUFFIX}"
+    return read_settings().cache / f"{slugify(spec.name, ascii_only=True)}-{key[:32]}{_SUFFIX}"
 
 
 @cache

@@ -18,7 +18,7 @@ class Tap:
 
     Attributes:
         name: of the layer.
-        pitch: pixels between neighbouring cells of its maps, (down, across), or None (see `cam.heatmap.covered`).
+        pitch: pixels between neighbouring cells of its maps, (down, across), or None (see `cam.heatmap.photo_extent`).
         weight, bias: float32 (K, classes) and (classes,) where the scores are a linear head on these maps, else None.
     """
 

@@ -9,6 +9,7 @@ from cam.custom_models.archive import read_contents
 from cam.custom_models.config import checked_config
 from cam.custom_models.memory import Demand, build, measure
 from cam.errors import ModelError
+from cam.formatting import shorten
 from cam.models.weights import megabytes
 
 
@@ -66,4 +67,4 @@ def _check_whole(demand: Demand, numbers: int) -> None:
 
 def _first_line(error: Exception) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else f"{line[:200]}..."
+    return shorten(line, 200)

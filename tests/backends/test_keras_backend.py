@@ -9,10 +9,9 @@ from keras import layers
 from PIL import Image
 from support.network_shapes import fill
 
-from cam.attribution import Attribution
 from cam.backends.keras import Network
 from cam.errors import ModelError
-from cam.explanation import Explanation
+from cam.explanation import Attribution, Explanation
 from cam.images.open import resized
 from cam.labels import Labels
 from cam.model import Model

@@ -27,11 +27,11 @@ LITE0 = "efficientnet-lite0"
 # What a fresh process sees: the network's class, its best class and score, and what was imported for it and its maps.
 REPORT = """
 import sys, cam
-from cam.model import class_maps
+from cam.analysis.convolution_equivalence import compute_class_maps
 model = cam.load_model("efficientnet-lite0")
 explanation = model.explain(cam.open_image("sample_images/koala.jpg"))
 best = explanation.top(1)[0]
-assert abs(class_maps(explanation)[:, :, 105].mean() + explanation.bias[105] - best.score) < 1e-3
+assert abs(compute_class_maps(explanation)[:, :, 105].mean() + explanation.bias[105] - best.score) < 1e-3
 names = [name for name in sorted(sys.modules) if name in ("keras", "tensorflow") or "telemetry" in name.split(".")[0]]
 print(type(model._network).__name__, best.index, round(best.score, 2), [n for n in names if sys.modules[n]])
 """

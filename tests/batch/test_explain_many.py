@@ -8,14 +8,13 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from cam.grouping import batches
-from cam.model import Model
+from cam.model import Model, group_batches
 
 
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():
     sizes = "abaabcab"
-    assert list(batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
-    assert list(batches([], len, most=3)) == []
+    assert list(group_batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
+    assert list(group_batches([], len, most=3)) == []
 
 
 def test_a_full_batch_does_not_wait_for_what_comes_later():
@@ -26,7 +25,7 @@ def test_a_full_batch_does_not_wait_for_what_comes_later():
             asked.append(item)
             yield item
 
-    assert next(batches(items(), str, most=2)) == ["a", "a"] and asked == ["a", "b", "a"]
+    assert next(group_batches(items(), str, most=2)) == ["a", "a"] and asked == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("fit", ["whole", "squash"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cam
-from cam.attribution import Attribution
+from cam.explanation import Attribution
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
