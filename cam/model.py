@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from cam.attribution import Attribution
-from cam.backends.openvino import FastNetwork
+from cam.backends import Backend
+from cam.backends.load import load
 from cam.detail import FINER, PLAIN, View, averaged
 from cam.errors import ModelError
 from cam.explanation import Explanation, read_only
@@ -19,13 +19,7 @@ from cam.images.open import resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import find_method
 from cam.models.preprocessing import PREPROCESSINGS
-from cam.models.registry import ModelSpec, spec_of
-from cam.opening import opened
-
-if TYPE_CHECKING:
-    import keras
-
-    from cam.backends.keras import Network
+from cam.models.registry import LibraryOptions, ModelSpec, spec_of
 
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
@@ -38,17 +32,19 @@ _TOLERANCE = 1e-4
 _EXACT, _BY_GRADIENTS = "cam", "grad-cam"
 
 
-def load_model(name: str | Path) -> "Model":
+def load_model(name: str | Path, *, options: LibraryOptions | None = None) -> "Model":
     """Build a network and fill it with its weights; nothing is downloaded.
 
     Args:
-        name: of a network in the registry or of a model of one's own in the models folder, or the path of such a model.
+        name: of a network in the registry or of a custom model in the models folder, or the path of such a model.
+        options: where custom models and converted networks are, and limits; None: the defaults.
 
     Raises:
         ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
             cannot be explained; the text says which and what to do.
     """
-    return opened(spec_of(name), Model)
+    options = options or LibraryOptions()
+    return load(spec_of(name, options), options, Model)
 
 
 class Model:
@@ -59,12 +55,13 @@ class Model:
         labels: the names of its classes.
         exact: whether its head is linear, so that its class activation maps are exact.
         method: the name of the method that its maps are made with where no other is asked for.
+        backend: what runs the network.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        network: "keras.Model | Network | FastNetwork",
+        backend: Backend,
         preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
         labels: Labels | None = None,
     ):
@@ -72,67 +69,67 @@ class Model:
 
         Args:
             spec: its row, without gaps.
-            network: the Keras network, or what was made of one.
+            backend: what runs the network.
             preprocess: in place of what the row names: RGB 0..255 (height, width, 3) -> float32.
             labels: in place of those of the row.
 
         Raises:
             ModelError: it has another number of classes than labels, or its maps do not add up to its scores.
         """
-        self._network = _runnable(network, spec)
-        self.spec = spec if spec.stride else replace(spec, stride=self._network.stride)
+        self.backend = backend
+        self.spec = spec if spec.stride else replace(spec, stride=self.backend.stride)
         self._preprocess = preprocess or PREPROCESSINGS[spec.preprocessing].apply
         self.labels = labels or labels_of(spec.labels)
-        self.exact = self._network.head is not None
+        self.exact = self.backend.head is not None
         self.method = _EXACT if self.exact else _BY_GRADIENTS
-        if len(self.labels) != self._network.classes:
-            raise ModelError(f"{spec.title} has {self._network.classes} classes, but {len(self.labels)} labels.")
+        if len(self.labels) != self.backend.classes:
+            raise ModelError(f"{spec.title} has {self.backend.classes} classes, but {len(self.labels)} labels.")
         self._check()
 
     @property
     def passes(self) -> int:
-        """Forward passes run for photos so far."""
-        return self._network.passes
+        """Count the forward passes run for photos so far."""
+        return self.backend.passes
 
     @property
-    def together(self) -> int:
+    def batch_size(self) -> int:
         """How many photos of one size `explain_many` gives the network at once."""
-        return self._network.together
+        return self.backend.batch_size
 
     @property
     def traces(self) -> int:
-        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self._network.traces
+        """Count the graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self.backend.traces
 
     @property
-    def complete(self) -> bool:
-        """Whether the Keras network is there, which knows the layers and has gradients; else it is loaded for them."""
-        return self._network.complete
+    def has_keras(self) -> bool:
+        """Say whether the Keras network is built; else it is built when layers or gradients are asked for."""
+        return self.backend.has_keras
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that a heat map can be taken from, in the order of the graph."""
-        return self._network.layers
+        return self.backend.layers
 
     @property
     def offered_layers(self) -> tuple[str, ...]:
         """A few of them that make sense, the last one best."""
-        return self._network.offered
+        return self.backend.offered_layers
 
     @property
     def refusal(self) -> str | None:
         """Why its class activation maps are not exact, as a sentence; None where they are."""
-        return self._network.refusal
+        return self.backend.refusal
 
     def corrected(self, spec: ModelSpec) -> "Model":
         """The same network with other labels, preprocessing or size (ModelError where they do not fit)."""
-        return Model(spec, self._network)
+        return Model(spec, self.backend)
 
     def views(self, *, detail: bool) -> tuple[View, ...]:
         """How the network is given a photo: once, or for finer maps in several sizes and mirrored."""
         if not detail:
             return PLAIN
-        return tuple(view for view in FINER if view.scale == 1.0 or self._network.fixed_size is None)
+        return tuple(view for view in FINER if view.scale == 1.0 or self.backend.fixed_size is None)
 
     def explain(
         self,
@@ -174,9 +171,9 @@ class Model:
         views = self.views(detail=detail)
         inputs = [self._input(image, fit, view) for view in views]
         if row.linear_only:
-            maps = [self._network.feature_maps(pixels) for pixels in inputs]
+            maps = [self.backend.feature_maps(pixels) for pixels in inputs]
             return self._explanation(maps, inputs, views, image.size)
-        probes = [self._network.probe(pixels, layer) for pixels in inputs]
+        probes = [self.backend.probe(pixels, layer) for pixels in inputs]
         mirrored = [view.mirrored for view in views]
         about = {"labels": self.labels, "image_size": image.size, "activation": self._activation}
         return Attribution(probes, mirrored, method=row, **about)
@@ -192,11 +189,11 @@ class Model:
         Raises:
             ValueError: another mode than RGB, or another fit.
         """
-        if not self.exact or self.together == 1:
+        if not self.exact or self.batch_size == 1:
             return [self.explain(image, fit=fit) for image in images]
         found: dict[int, Explanation] = {}
         sizes = [self.input_size(image.size, fit=fit) for image in images]
-        for places in batches(range(len(images)), sizes.__getitem__, self.together):
+        for places in batches(range(len(images)), sizes.__getitem__, self.batch_size):
             explained = self._explained_together([images[place] for place in places], fit)
             found.update(zip(places, explained, strict=True))
         return [found[place] for place in range(len(images))]
@@ -205,14 +202,14 @@ class Model:
         """(width, height) in pixels at which the network sees a photo of `size` (width, height)."""
         if fit not in _FITS:
             raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {fit!r}")
-        return self._network.fixed_size or _FITS[fit](size, self.spec, 1.0)
+        return self.backend.fixed_size or _FITS[fit](size, self.spec, 1.0)
 
     def _explained_together(self, images: list[Image.Image], fit: str) -> list[Explanation]:
         """The explanations of photos that have one input size, by one pass."""
         if modes := {image.mode for image in images} - {"RGB"}:
             raise ValueError(f"RGB images are needed, not mode {', '.join(sorted(modes))}; open_image gives them")
         inputs = [self._input(image, fit, PLAIN[0]) for image in images]
-        maps, scores = self._network.maps_and_scores(np.stack(inputs))
+        maps, scores = self.backend.maps_and_scores(np.stack(inputs))
         explained = [
             self._explanation([own], [pixels], PLAIN, image.size)
             for own, pixels, image in zip(maps, inputs, images, strict=True)
@@ -224,20 +221,20 @@ class Model:
 
     @property
     def _activation(self) -> str:
-        return "sigmoid" if self._network.activation == "sigmoid" else "softmax"
+        return "sigmoid" if self.backend.activation == "sigmoid" else "softmax"
 
     def _input(self, image: Image.Image, fit: str, view: View) -> np.ndarray:
-        size = self._network.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
+        size = self.backend.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
         pixels = resized(image, size)
         return self._preprocess(pixels[:, ::-1] if view.mirrored else pixels)
 
     def _explanation(
         self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
     ) -> Explanation:
-        network, sizes = self._network, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        network, sizes = self.backend, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
         features = maps[0]
         if len(maps) > 1:
-            spans = [covered(one.shape, size, network.pitch) for one, size in zip(maps, sizes, strict=True)]
+            spans = [covered(one.shape, size, network.cell_stride) for one, size in zip(maps, sizes, strict=True)]
             features = averaged(maps, spans, [view.mirrored for view in views])
         return Explanation(
             features,
@@ -246,43 +243,35 @@ class Model:
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
-            pitch=network.pitch,
+            pitch=network.cell_stride,
             activation=self._activation,
             views=len(views),
         )
 
     def noise(self) -> np.ndarray:
         """float32 (height, width, 3), preprocessed: the noise that the network is tried with, always the same."""
-        width, height = self._network.native_size or (self.spec.size, self.spec.size)
+        width, height = self.backend.native_size or (self.spec.size, self.spec.size)
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
         return self._input(noise, "given", PLAIN[0])
 
     def _check(self) -> None:
         """Refuse a network whose own output is not what its maps add up to, or is no number."""
         pixels = self.noise()
-        output = self._network.output(pixels)
+        output = self.backend.output(pixels)
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
-            maps = self._network.feature_maps(pixels, passes=0)
+            maps = self.backend.feature_maps(pixels, passes=0)
             explained = self._explanation([maps], [pixels], PLAIN, (pixels.shape[1], pixels.shape[0]))
-            expected = self._network.head.output(explained.scores)
+            expected = self.backend.head.output(explained.scores)
         else:
-            expected = self._network.output_expected(pixels)
+            expected = self.backend.expected_output(pixels)
         error = float(np.abs(output - expected).max())
         if not error <= _TOLERANCE * max(1.0, float(np.abs(output).max())):
             what = "the mean of its class maps plus the bias differs" if self.exact else "what is computed here differs"
             raise ModelError(
                 f"{self.spec.title} cannot be explained exactly: {what} from its own scores by {error:.2g}."
             )
-
-
-def _runnable(network: "keras.Model | Network | FastNetwork", spec: ModelSpec) -> "Network | FastNetwork":
-    if isinstance(network, FastNetwork):
-        return network
-    from cam.backends.keras import Network
-
-    return network if isinstance(network, Network) else Network(network, linear=spec.exact)
 
 
 def class_maps(explanation: Explanation) -> np.ndarray:

@@ -83,7 +83,7 @@ def explained_parts(
         explain = partial(explainers.submit, _explained, model, top=settings.top, finish=finish, report=count)
         before: _Open | None = None
         for number, reading in _ahead(readers, parts, partial(model.input_size, fit=settings.fit)):
-            begun = _begun(number, (future.result() for future in reading), explain, model.together, count)
+            begun = _begun(number, (future.result() for future in reading), explain, model.batch_size, count)
             if before is not None:
                 yield _closed(before)
             before = begun

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cam.backends.keras import Network
+from cam.backends.keras import KerasBackend
 from cam.errors import ModelError
 from cam.images.open import resized
 from cam.methods import METHODS
@@ -21,8 +21,8 @@ def pixels() -> np.ndarray:
 
 
 @pytest.fixture
-def network(tiny_network) -> Network:
-    return Network(tiny_network)
+def network(tiny_network) -> KerasBackend:
+    return KerasBackend(tiny_network)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def convolutions(tiny_network) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def shortcut() -> Network:
+def shortcut() -> KerasBackend:
     """first -> inner -> sum (with first again) -> last -> GAP -> 3 scores."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((None, None, 3))
@@ -40,7 +40,7 @@ def shortcut() -> Network:
     inner = layers.Conv2D(4, 3, padding="same", activation="relu", name="inner")(first)
     x = layers.Add(name="sum")([first, inner])
     x = layers.Conv2D(5, 3, 2, padding="same", activation="relu", name="last")(x)
-    return Network(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    return KerasBackend(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
 
 
 def by_hand(tiny_network, maps: np.ndarray, start: int) -> np.ndarray:
@@ -218,7 +218,7 @@ def test_photos_of_many_shapes_share_one_trace(network, convolutions):
 
 def probe_of(model, image, size):
     pixels = model._preprocess(resized(image, size))
-    return model._network.probe(pixels, None)
+    return model.backend.probe(pixels, None)
 
 
 @pytest.mark.parametrize("name", ["tiny_model", "lite0"])

@@ -54,7 +54,7 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     maps = st.container()
     if chosen:
         _explain()
-    if not model.complete:
+    if not model.has_keras:
         layers, maps = layers.empty(), maps.empty()
         layers.markdown(f"Loading {plain(scene.spec.title)} for gradients: a few seconds, once.")
         with maps.container():
