@@ -56,7 +56,7 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
         for batch in group_batches(photos, lambda photo: photo.pixels.size, model.batch_size):
             inputs = [model._input(photo.pixels, "given", model.views(detail=False)[0]) for photo in batch]
             prepared.append(np.stack(inputs))
-    network = model._network
+    network = model.backend
 
     def passed(batch: np.ndarray) -> None:
         network.feature_maps(batch[0]) if model.batch_size == 1 else network.maps_and_scores(batch)

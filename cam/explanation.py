@@ -56,7 +56,8 @@ class Scored:
         labels: the names of the classes.
         image_size: (width, height) of the photo in pixels.
         input_size: (width, height) in pixels of the network's input; of several views, that of the largest.
-        pitch: pixels of the input between neighbouring cells, (down, across); None: the cells share the photo evenly.
+        cell_stride: pixels of the input between neighbouring cells, (down, across); None: the cells share the photo
+            evenly.
         activation: "softmax", or "sigmoid" where each class has a probability of its own.
         views: the number of inputs, at several sizes and mirrored, that were made of the photo.
         exact: whether the mean of a class's map plus its bias is its score.
@@ -68,7 +69,7 @@ class Scored:
     labels: Labels
     image_size: tuple[int, int]
     input_size: tuple[int, int]
-    pitch: tuple[float, float] | None
+    cell_stride: tuple[float, float] | None
     activation: str
     views: int
     exact: bool
@@ -112,7 +113,7 @@ class Scored:
 
     def resize_map(self, cells: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """float32 (height, width): a map (h, w) of this photo's cells at `size` (width, height)."""
-        return resize_map(cells, size, photo_extent(cells.shape, self.input_size, self.pitch))
+        return resize_map(cells, size, photo_extent(cells.shape, self.input_size, self.cell_stride))
 
     def __repr__(self) -> str:
         width, height = self.image_size
@@ -167,7 +168,7 @@ class Explanation(Scored):
     labels: Labels
     image_size: tuple[int, int]
     input_size: tuple[int, int]
-    pitch: tuple[float, float] | None = None
+    cell_stride: tuple[float, float] | None = None
     activation: str = "softmax"
     views: int = 1
     network: str | None = field(default=None, kw_only=True)
@@ -283,7 +284,7 @@ class Attribution(Scored):
         self.views = len(self._probes)
         self.passes = sum(method.passes(probe.features.shape[-1]) for probe in self._probes)
         finest = max(self._probes, key=lambda probe: probe.features.shape[0] * probe.features.shape[1])
-        self.input_size, self.pitch = finest.input_size, finest.pitch
+        self.input_size, self.cell_stride = finest.input_size, finest.cell_stride
         self.features = read_only(finest.features)
         self.scores = read_only(np.mean([probe.scores for probe in self._probes], axis=0))
 
@@ -334,7 +335,7 @@ class Attribution(Scored):
         if self.method.shared:
             most = max(made.size for made in maps)
             maps = [made * (made.size / most) for made in maps]
-        extents = [photo_extent(m.shape, p.input_size, p.pitch) for m, p in zip(maps, self._probes, strict=True)]
+        extents = [photo_extent(m.shape, p.input_size, p.cell_stride) for m, p in zip(maps, self._probes, strict=True)]
         return read_only(average_maps(maps, extents, self._mirrored))
 
     def __getstate__(self) -> dict[str, object]:

@@ -25,18 +25,20 @@ def require_finite(heatmap: np.ndarray) -> None:
         raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
 
 
-def photo_extent(shape: tuple[int, ...], input_size: tuple[int, int], pitch: tuple[float, float] | None) -> Extent:
+def photo_extent(
+    shape: tuple[int, ...], input_size: tuple[int, int], cell_stride: tuple[float, float] | None
+) -> Extent:
     """The part of a map (h, w, ...) that is the photo; beyond 0 and (w, h) where the photo reaches beyond the cells.
 
     Args:
         shape: of the map.
         input_size: (width, height) in pixels of the network's input.
-        pitch: pixels of it between neighbouring cells, (down, across); None: the cells share the photo evenly.
+        cell_stride: pixels of it between neighbouring cells, (down, across); None: the cells share the photo evenly.
     """
     rows, columns = shape[:2]
-    if pitch is None:
+    if cell_stride is None:
         return 0.0, 0.0, float(columns), float(rows)
-    down, across = input_size[1] / pitch[0], input_size[0] / pitch[1]
+    down, across = input_size[1] / cell_stride[0], input_size[0] / cell_stride[1]
     return (columns - across) / 2, (rows - down) / 2, (columns + across) / 2, (rows + down) / 2
 
 

@@ -1,6 +1,7 @@
 """Photos in, explanations out. One forward pass explains every class of a network with a linear head."""
 
 import os
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PIL import Image
 
-from cam.backends.linear_head import Head
-from cam.backends.openvino import FastNetwork
+from cam.backends import Backend, Head
+from cam.backends.load import load
 from cam.errors import ModelError
 from cam.explanation import Attribution, Explanation, read_only
 from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
@@ -18,13 +19,10 @@ from cam.images.open import convert_to_rgb, open_image, resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import Method, find_method
 from cam.models.preprocessing import PREPROCESSINGS
-from cam.models.registry import ModelSpec, spec_of
-from cam.opening import opened
+from cam.models.registry import LibraryOptions, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     import keras
-
-    from cam.backends.keras import Network
 
 # A photo as `Model.explain` takes it: a Pillow image, uint8 (height, width, 3), or the path of a file.
 Photo = Image.Image | np.ndarray | str | os.PathLike[str]
@@ -63,19 +61,21 @@ class ExplainOptions:
             raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {self.fit!r}")
 
 
-def load_model(name: str | Path) -> "Model":
+def load_model(name: str | Path, *, options: LibraryOptions | None = None) -> "Model":
     """Build a network and fill it with its weights; nothing is downloaded.
 
     Args:
-        name: of a network in the registry or of a model of one's own in the models folder, or the path of such a model.
+        name: of a network in the registry or of a custom model in the models folder, or the path of such a model.
+        options: where custom models and converted networks are, and limits; None: the defaults.
 
     Raises:
         ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
             cannot be explained; the text says which and what to do.
     """
-    spec = spec_of(name)
-    model = opened(spec, Model)
-    # A model of one's own may be another elsewhere, or not be there.
+    options = options or LibraryOptions()
+    spec = spec_of(name, options)
+    model = load(spec, options, Model)
+    # A custom model may be another one elsewhere, or not be there.
     model.reference = None if spec.own else spec.name
     return model
 
@@ -90,6 +90,7 @@ class Model:
         method: the name of the method that its maps are made with where no other is asked for.
         reference: the name by which `load_model` finds it again, also in another process; None where it came from
             elsewhere.
+        backend: what runs the network.
     """
 
     reference: str | None = None
@@ -97,7 +98,7 @@ class Model:
     def __init__(
         self,
         spec: ModelSpec,
-        network: "keras.Model | Network | FastNetwork",
+        network: "keras.Model | Backend",
         preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
         labels: Labels | None = None,
     ):
@@ -105,72 +106,72 @@ class Model:
 
         Args:
             spec: its row, without gaps.
-            network: the Keras network, or what was made of one.
+            network: the Keras network, or what runs it.
             preprocess: in place of what the row names: RGB 0..255 (height, width, 3) -> float32.
             labels: in place of those of the row.
 
         Raises:
             ModelError: it has another number of classes than labels, or its maps do not add up to its scores.
         """
-        self._network = _runnable(network, spec)
-        self.spec = spec if spec.stride else replace(spec, stride=self._network.stride)
+        self.backend = _as_backend(network, spec)
+        self.spec = spec if spec.stride else replace(spec, stride=self.backend.stride)
         self._preprocess = preprocess or PREPROCESSINGS[spec.preprocessing].apply
         self.labels = labels or labels_of(spec.labels)
-        self.exact = self._network.head is not None
+        self.exact = self.backend.head is not None
         self.method = _EXACT if self.exact else _BY_GRADIENTS
-        if len(self.labels) != self._network.classes:
-            raise ModelError(f"{spec.title} has {self._network.classes} classes, but {len(self.labels)} labels.")
+        if len(self.labels) != self.backend.classes:
+            raise ModelError(f"{spec.title} has {self.backend.classes} classes, but {len(self.labels)} labels.")
         self._check()
 
     @property
     def passes(self) -> int:
-        """Forward passes run for photos so far."""
-        return self._network.passes
+        """Count the forward passes run for photos so far."""
+        return self.backend.passes
 
     @property
     def batch_size(self) -> int:
         """How many photos of one size `explain_many` gives the network at once."""
-        return self._network.together
+        return self.backend.batch_size
 
     @property
     def traces(self) -> int:
-        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self._network.traces
+        """Count the graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self.backend.traces
 
     @property
     def has_keras(self) -> bool:
-        """Whether the Keras network is there, which knows the layers and has gradients; else it is loaded for them."""
-        return self._network.complete
+        """Say whether the Keras network is built; else it is built when layers or gradients are asked for."""
+        return self.backend.has_keras
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that a heat map can be taken from, in the order of the graph."""
-        return self._network.layers
+        return self.backend.layers
 
     @property
     def offered_layers(self) -> tuple[str, ...]:
         """A few of them that make sense, the last one best."""
-        return self._network.offered
+        return self.backend.offered_layers
 
     @property
     def head(self) -> Head | None:
         """Its linear head: weights and biases; None where it has none."""
-        return self._network.head
+        return self.backend.head
 
     @property
     def refusal(self) -> str | None:
         """Why its class activation maps are not exact, as a sentence; None where they are."""
-        return self._network.refusal
+        return self.backend.refusal
 
     def corrected(self, spec: ModelSpec) -> "Model":
         """The same network with other labels, preprocessing or size (ModelError where they do not fit)."""
-        return Model(spec, self._network)
+        return Model(spec, self.backend)
 
     def views(self, *, detail: bool) -> tuple[View, ...]:
         """How the network is given a photo: once, or for finer maps in several sizes and mirrored."""
         if not detail:
             return SINGLE_VIEW
-        return tuple(view for view in MULTIVIEW if view.scale == 1.0 or self._network.fixed_size is None)
+        return tuple(view for view in MULTIVIEW if view.scale == 1.0 or self.backend.fixed_size is None)
 
     def explain(
         self,
@@ -207,9 +208,9 @@ class Model:
         views = self.views(detail=options.detail)
         inputs = [self._input(image, options.fit, view) for view in views]
         if method.linear_only:
-            maps = [self._network.feature_maps(pixels) for pixels in inputs]
+            maps = [self.backend.feature_maps(pixels) for pixels in inputs]
             return self._explanation(maps, inputs, views, image.size)
-        probes = [self._network.probe(pixels, options.layer) for pixels in inputs]
+        probes = [self.backend.probe(pixels, options.layer) for pixels in inputs]
         return Attribution(
             probes,
             [view.mirrored for view in views],
@@ -240,7 +241,7 @@ class Model:
 
     def input_size(self, size: tuple[int, int], *, fit: str = "whole") -> tuple[int, int]:
         """(width, height) in pixels of the network's input for a photo of `size` (width, height)."""
-        return self._network.fixed_size or _FITS[ExplainOptions(fit).fit](size, self.spec, 1.0)
+        return self.backend.fixed_size or _FITS[ExplainOptions(fit).fit](size, self.spec, 1.0)
 
     def _find_method(self, options: ExplainOptions) -> Method:
         method = find_method(options.method or self.method)
@@ -256,7 +257,7 @@ class Model:
     def _explain_batch(self, images: list[Image.Image], fit: str) -> list[Explanation]:
         """Explain photos that have one input size by one pass."""
         inputs = [self._input(image, fit, SINGLE_VIEW[0]) for image in images]
-        maps, scores = self._network.maps_and_scores(np.stack(inputs))
+        maps, scores = self.backend.maps_and_scores(np.stack(inputs))
         explained = [
             self._explanation([own], [pixels], SINGLE_VIEW, image.size)
             for own, pixels, image in zip(maps, inputs, images, strict=True)
@@ -268,20 +269,22 @@ class Model:
 
     @property
     def _activation(self) -> str:
-        return "sigmoid" if self._network.activation == "sigmoid" else "softmax"
+        return "sigmoid" if self.backend.activation == "sigmoid" else "softmax"
 
     def _input(self, image: Image.Image, fit: str, view: View) -> np.ndarray:
-        size = self._network.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
+        size = self.backend.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
         pixels = resized(image, size)
         return self._preprocess(pixels[:, ::-1] if view.mirrored else pixels)
 
     def _explanation(
         self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
     ) -> Explanation:
-        network, sizes = self._network, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        network, sizes = self.backend, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
         features = maps[0]
         if len(maps) > 1:
-            extents = [photo_extent(one.shape, size, network.pitch) for one, size in zip(maps, sizes, strict=True)]
+            extents = [
+                photo_extent(one.shape, size, network.cell_stride) for one, size in zip(maps, sizes, strict=True)
+            ]
             features = average_maps(maps, extents, [view.mirrored for view in views])
         return Explanation(
             features,
@@ -290,7 +293,7 @@ class Model:
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
-            pitch=network.pitch,
+            cell_stride=network.cell_stride,
             activation=self._activation,
             views=len(views),
             network=self.reference,
@@ -298,22 +301,22 @@ class Model:
 
     def noise(self) -> np.ndarray:
         """float32 (height, width, 3), preprocessed: the noise that the network is tried with, always the same."""
-        width, height = self._network.native_size or (self.spec.size, self.spec.size)
+        width, height = self.backend.native_size or (self.spec.size, self.spec.size)
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
         return self._input(noise, "given", SINGLE_VIEW[0])
 
     def _check(self) -> None:
         """Refuse a network whose own output is not what its maps add up to, or is no number."""
         pixels = self.noise()
-        output = self._network.output(pixels)
+        output = self.backend.output(pixels)
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
-            maps = self._network.feature_maps(pixels, passes=0)
+            maps = self.backend.feature_maps(pixels, passes=0)
             explained = self._explanation([maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
-            expected = self._network.head.output(explained.scores)
+            expected = self.backend.head.output(explained.scores)
         else:
-            expected = self._network.output_expected(pixels)
+            expected = self.backend.expected_output(pixels)
         error = float(np.abs(output - expected).max())
         if not error <= _TOLERANCE * max(1.0, float(np.abs(output).max())):
             what = "the mean of its class maps plus the bias differs" if self.exact else "what is computed here differs"
@@ -322,12 +325,14 @@ class Model:
             )
 
 
-def _runnable(network: "keras.Model | Network | FastNetwork", spec: ModelSpec) -> "Network | FastNetwork":
-    if isinstance(network, FastNetwork):
+def _as_backend(network: "keras.Model | Backend", spec: ModelSpec) -> Backend:
+    # Who has a Keras network has imported Keras; a converted network needs none.
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(network, keras.Model):
         return network
-    from cam.backends.keras import Network
+    from cam.backends.keras import KerasBackend
 
-    return network if isinstance(network, Network) else Network(network, linear=spec.exact)
+    return KerasBackend(network, linear=spec.exact)
 
 
 Explained = TypeVar("Explained", Explanation, Attribution)

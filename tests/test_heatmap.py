@@ -17,18 +17,18 @@ def test_a_column_is_enlarged_downwards():
 
 
 @pytest.mark.parametrize(
-    ("shape", "input_size", "pitch", "span"),
+    ("shape", "input_size", "cell_stride", "span"),
     [
         ((7, 16), (512, 224), None, (0, 0, 16, 7)),
         ((7, 16), (512, 224), (32, 32), (0, 0, 16, 7)),  # padded: as many cells as strides
         ((5, 14, 2048), (512, 224), (32, 32), (-1, -1, 15, 6)),  # 16 x 7 strides, two fewer cells each way
         ((8, 8), (299, 299), (32, 32), (-0.671875, -0.671875, 8.671875, 8.671875)),  # 9.34375 strides, as Inception
         ((2, 2), (45, 45), (32, 32), (0.296875, 0.296875, 1.703125, 1.703125)),  # 1.40625 strides, rounded up
-        ((4, 10), (60, 40), (8, 6), (0, -0.5, 10, 4.5)),  # the pitch is (down, across)
+        ((4, 10), (60, 40), (8, 6), (0, -0.5, 10, 4.5)),  # the cell_stride is (down, across)
     ],
 )
-def test_the_grid_is_centred_in_the_photo(shape, input_size, pitch, span):
-    assert photo_extent(shape, input_size, pitch) == span
+def test_the_grid_is_centred_in_the_photo(shape, input_size, cell_stride, span):
+    assert photo_extent(shape, input_size, cell_stride) == span
 
 
 def test_the_centres_of_cells_as_shares_of_the_photo():

@@ -41,7 +41,7 @@ def heat_of(explanation: Scored, top: int) -> Heat:
     """The `top` best classes and the map of the best."""
     classes = explanation.top(top)
     cells = explanation.class_map(classes[0].index)
-    span = photo_extent(cells.shape, explanation.input_size, explanation.pitch)
+    span = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
     return Heat(explanation.input_size, classes, cells, span)
 
 

@@ -116,6 +116,11 @@ def list_own(folder: Path | None, extra: Sequence[Path] = ()) -> list[OwnModel]:
 
 
 def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        kind = "a file" if folder.exists() else "not there"
+        raise ModelError(
+            f"CAM_MODELS must name a folder, and '{folder}' is {kind}. Create it or unset CAM_MODELS.",
+        )
     try:
         entries = sorted(folder.iterdir(), key=lambda path: (path.name.casefold(), path.name))
     except OSError as error:

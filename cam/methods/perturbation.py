@@ -62,7 +62,7 @@ def ablation_cam(probe: Probe, index: int, report: Report = no_report) -> np.nda
 
 def _masks(probe: Probe, chosen: np.ndarray) -> np.ndarray:
     """float32 (n, height, width), 0 to 1: the chosen feature maps at the size of the input."""
-    extent = photo_extent(probe.features.shape, probe.input_size, probe.pitch)
+    extent = photo_extent(probe.features.shape, probe.input_size, probe.cell_stride)
     return np.stack([_scale_to_one(resize_map(probe.features[:, :, k], probe.input_size, extent)) for k in chosen])
 
 

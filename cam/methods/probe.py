@@ -21,7 +21,7 @@ class Probe(Protocol):
         scores: float32 (classes,), the logits.
         input_size: (width, height) in pixels of what the network sees.
         input_range: highest less lowest number of the preprocessed photo.
-        pitch: pixels between neighbouring cells, (down, across), or None (see `cam.heatmap.photo_extent`).
+        cell_stride: pixels between neighbouring cells, (down, across), or None (see `cam.heatmap.photo_extent`).
         weight: float32 (K, classes) where the scores are global average pooling and one dense layer on these features,
             else None.
     """
@@ -30,7 +30,7 @@ class Probe(Protocol):
     scores: np.ndarray
     input_size: tuple[int, int]
     input_range: float
-    pitch: tuple[float, float] | None
+    cell_stride: tuple[float, float] | None
     weight: np.ndarray | None
 
     def gradients(self, direction: np.ndarray) -> np.ndarray:

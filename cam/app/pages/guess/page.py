@@ -18,7 +18,7 @@ from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.sample_gallery import list_samples
 from cam.formatting import format_percent, format_whole_percent
 from cam.localization import Box
-from cam.models.registry import find_spec
+from cam.server import model_store
 
 # Longer than between the two clicks of a double click, shorter than anybody needs to see the map.
 _DOUBLE_CLICK_SECONDS = 0.6
@@ -85,7 +85,7 @@ def _choose_case() -> Case:
 def _scene_of(case: Case) -> Scene:
     """What a case shows; the photo, class and network of the other pages stay as they are."""
     url_state.set_parts({})
-    photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
+    photo, spec = list_samples()[case.sample].photo(), model_store.find_spec(case.network)
     # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
     waits = "" if network_picker.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
     question = st.markdown(f"{case.question}{waits}")
