@@ -61,7 +61,7 @@ def measured(network: KerasBackend, preprocess, size: tuple[int, int]) -> Felt:
     photos, patches = patched(size)
     (base, *others), _ = network.maps_and_scores(np.stack([preprocess(photo) for photo in photos]))
     changes = [changed(base, maps) for maps in others]
-    span = covered(base.shape, size, network.pitch)
+    span = covered(base.shape, size, network.cell_stride)
     return Felt(
         patches,
         np.array([middle(enlarged(change, size, span)) for change in changes]),

@@ -275,4 +275,4 @@ def test_sizes_and_heads_as_they_are_found():
     assert (fixed.activation, any_size.activation, linear.activation) == ("softmax", "linear", "linear")
     assert "fc1" in fixed.refusal and "head_norm" in any_size.refusal and linear.refusal is None
     assert [network.classes for network in (fixed, any_size, linear)] == [3, 3, 3]
-    assert [network.pitch for network in (any_size, linear)] == [(4.0, 4.0)] * 2
+    assert [network.cell_stride for network in (any_size, linear)] == [(4.0, 4.0)] * 2
