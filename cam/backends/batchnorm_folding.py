@@ -38,7 +38,7 @@ def fold_batchnorm(network: keras.Model) -> keras.Model:
 
 
 def _pairs(network: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
-    """Each convolution whose result goes to one batch normalisation and nowhere else, and that normalisation."""
+    """List each convolution whose result goes to one batch normalisation only, and that normalisation."""
     calls = nodes(network)
     times = Counter(id(node.operation) for node in calls)
     readers = Counter(id(tensor) for node in calls for tensor in node.input_tensors)
@@ -61,23 +61,23 @@ def _is_norm(node: Any) -> bool:
 
 
 def _is_plain(layer: keras.Operation) -> bool:
-    """Whether a layer is a convolution and nothing more, in float32."""
+    """True for a convolution without an activation, in float32."""
     if kind(layer) not in _CONVOLUTIONS or layer.data_format != "channels_last" or layer.compute_dtype != "float32":
         return False
     return activation_of(layer) == LINEAR and layer.kernel.dtype == "float32"
 
 
 def _twin(convolution: keras.Layer, norm: keras.layers.BatchNormalization) -> keras.Layer:
-    """The convolution with the normalisation in its kernel and bias, computed in float64."""
+    """Copy the convolution with the normalisation in its kernel and bias, computed in float64."""
     scale, shift = scale_and_shift(norm)
     kernel = np.asarray(convolution.kernel).astype(np.float64)
     bias = np.asarray(convolution.bias).astype(np.float64) if convolution.use_bias else 0.0
     # The last axes are the channels of the result: one, or of each input channel the few that are made of it.
     shape = kernel.shape[2:] if kind(convolution) == "DepthwiseConv2D" else (-1,)
-    # Numbers that are replaced at once need no chance, and chance takes longer than the rest.
-    without_chance = {"kernel_initializer": "zeros", "depthwise_initializer": "zeros"}
+    # The weights are overwritten at once, and random ones would take most of the time.
+    zeros = {"kernel_initializer": "zeros", "depthwise_initializer": "zeros"}
     config = convolution.get_config()
-    config |= {name: value for name, value in without_chance.items() if name in config} | {"use_bias": True}
+    config |= {name: value for name, value in zeros.items() if name in config} | {"use_bias": True}
     twin = type(convolution).from_config(config)
     twin.build_from_config(convolution.get_build_config())
     twin.set_weights([kernel * scale.reshape(shape), scale * bias + shift])

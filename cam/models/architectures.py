@@ -31,7 +31,7 @@ class Block:
 
     @property
     def keeps_where(self) -> bool:
-        """Whether what comes out still has a height and a width, so that each number has a place in the photo."""
+        """True if the output still has a height and a width, so that each number has a place in the photo."""
         return len(self.shape) == 3
 
 
@@ -53,17 +53,17 @@ class Anatomy:
 
     @property
     def parameters(self) -> int:
-        """All that are trained."""
+        """Count all trained parameters."""
         return sum(block.parameters for block in self.blocks)
 
     @property
     def dense_parameters(self) -> int:
-        """Those in dense layers; all others are in convolutions and their normalisation."""
+        """Count the parameters in dense layers; all others are in convolutions and their normalisation."""
         return sum(block.parameters for block in self.blocks if block.kind == DENSE)
 
     @property
     def dense_share(self) -> float:
-        """The share of the parameters that is in dense layers, 0..1."""
+        """Share of the parameters in dense layers, 0..1."""
         return self.dense_parameters / self.parameters
 
 

@@ -19,7 +19,7 @@ _MEANWHILE = "The embedded networks work now."
 
 
 class Source(Protocol):
-    """What every kind of source can do."""
+    """A place that weights come from."""
 
     # Said of a network whose weights were on this machine before.
     here: ClassVar[str]
@@ -34,7 +34,7 @@ class Source(Protocol):
         """The file's place, or None; quick."""
 
     def is_whole(self) -> bool:
-        """Whether the file is here and is the one that it should be; as slow as reading it."""
+        """True if the file is here and is the right one; as slow as reading it."""
 
     def require(self) -> Path:
         """The file's place, after its contents were checked (ModelError)."""
@@ -61,7 +61,7 @@ class Wheel:
         return path if path.is_file() else None
 
     def is_whole(self) -> bool:
-        """Whether the package is installed; pip has checked it then."""
+        """True if the package is installed; pip has checked it then."""
         return self.find() is not None
 
     def require(self) -> Path:
@@ -126,7 +126,7 @@ class KerasFile:
         return self.path if self.path.is_file() and not _is_foreign(keras_home()) else None
 
     def is_whole(self) -> bool:
-        """Whether the file is here and its contents are right."""
+        """True if the file is here and its contents are right."""
         return self.find() is not None and self._is_right()
 
     def require(self) -> Path:
