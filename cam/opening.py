@@ -16,7 +16,7 @@ from cam.backends.keras_import import import_keras
 from cam.backends.openvino_import import is_installed
 from cam.errors import ModelError
 from cam.models.registry import ModelSpec
-from cam.sandbox import call_apart
+from cam.sandbox import call_in_child
 
 if TYPE_CHECKING:
     from cam.backends.keras import Network
@@ -77,7 +77,7 @@ def _opened_apart(spec: ModelSpec, kept: Path, check: Check) -> "Model | None":
     if not spec.exact:
         return None
     try:
-        found, maps = conversion_cache.unpacked(call_apart(f"{__name__}:packed", spec, check))
+        found, maps = conversion_cache.unpacked(call_in_child(f"{__name__}:packed", spec, check))
     except ModelError:
         raise
     # The row names what only this process has, OpenVINO stumbles over the network, or the process was ended.

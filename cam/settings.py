@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cam import settings_values as values
 from cam.errors import SettingsError
+from cam.images.limits import ImageLimits
 from cam.settings_values import variable
 
 _PROJECT = Path(__file__).parent.parent
@@ -112,6 +113,11 @@ class Settings:
         "no",
         "Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access code.",
     )
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """The limits on photos."""
+        return ImageLimits(self.photo_bytes, self.photo_pixels, self.decodes)
 
     def models_folder(self) -> Path | None:
         """The folder of own models, None where there is none (SettingsError if what was set is no folder)."""

@@ -18,6 +18,7 @@ from cam.explanation import Prediction, Scored
 from cam.export import Look, drawn, figure_file, file_stem, percent
 from cam.images.open import open_image
 from cam.methods import METHODS
+from cam.settings import read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -151,12 +152,13 @@ def _class_index(network: "Model", wanted: str) -> int | None:
 def _explained(path: str, asked: _Wanted) -> _Result:
     # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
     data = read_photo(path)
-    image = open_image(data)
+    limits = read_settings().image_limits
+    image = open_image(data, limits=limits)
     explanation = asked.network.explain(image, **asked.options)
     classes = explanation.top(asked.top)
     chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
     save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
-    pictures = save(open_image(data, draft=False)) if asked.folder else {}
+    pictures = save(open_image(data, draft=False, limits=limits)) if asked.folder else {}
     return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from cam.backends.keras_import import import_keras
-from cam.sandbox import call_apart
+from cam.sandbox import call_in_child
 
 CONVOLUTION, POOLING, FLATTEN, DENSE = "convolution", "pooling", "flatten", "dense"
 AVERAGE = "global average pooling"
@@ -70,9 +70,9 @@ class Anatomy:
 def anatomies() -> tuple[Anatomy, ...]:
     """VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2.
 
-    Takes seconds, in which a process of its own imports Keras and reads them; the errors are those of `call_apart`.
+    Takes seconds, in which a process of its own imports Keras and reads them; the errors are those of `call_in_child`.
     """
-    rows = json.loads(call_apart(f"{__name__}:anatomies_json"))
+    rows = json.loads(call_in_child(f"{__name__}:anatomies_json"))
     return tuple(Anatomy(**{**row, "blocks": tuple(map(_block, row["blocks"]))}) for row in rows)
 
 

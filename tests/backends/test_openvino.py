@@ -18,7 +18,7 @@ from cam.backends import conversion_cache, openvino
 from cam.backends.openvino_import import is_installed
 from cam.errors import ModelError
 from cam.models.registry import find_spec
-from cam.sandbox import call_apart
+from cam.sandbox import call_in_child
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed: pip install '.[fast]'")
 
@@ -93,7 +93,7 @@ def kept(folder, spec, record):
 @pytest.fixture
 def here(monkeypatch):
     """What else is done in another process is done in this one, where a test can change and see it."""
-    monkeypatch.setattr(opening, "call_apart", lambda function, *arguments: resolve_name(function)(*arguments))
+    monkeypatch.setattr(opening, "call_in_child", lambda function, *arguments: resolve_name(function)(*arguments))
 
 
 @pytest.fixture
@@ -325,7 +325,7 @@ def test_weights_of_another_network_are_refused_in_the_same_words_by_either_proc
     with pytest.raises(ModelError) as by_this:
         opening.opened(swapped, cam.Model)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ModelError) as by_another:
-        patch.setattr(opening, "call_apart", call_apart)
+        patch.setattr(opening, "call_in_child", call_in_child)
         # Were it built here too, that would be another sentence.
         patch.setattr(opening, "_built", None)
         opening.opened(swapped, cam.Model)
@@ -354,7 +354,7 @@ def test_a_process_that_is_ended_is_told_in_the_log_and_the_network_is_built_her
     def end(function, *arguments):
         raise RuntimeError("ended with exit code -9")
 
-    monkeypatch.setattr(opening, "call_apart", end)
+    monkeypatch.setattr(opening, "call_in_child", end)
     model = cam.load_model(LITE0)
     assert isinstance(model._network, openvino.FastNetwork) and len(conversions) == 1
     assert "EfficientNet-Lite0 is built in the same process" in caplog.text and "exit code -9" in caplog.text
