@@ -34,7 +34,7 @@ class ImageLimits:
     @property
     def memory_bytes(self) -> int:
         """Addresses that the process may take which opens a photo."""
-        return 2**28 + 2 * self.max_bytes + 20 * self.max_pixels
+        return 2**28 + 2 * self.max_bytes + 14 * self.max_pixels
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ImageError unless a photo of this size in pixels is accepted."""

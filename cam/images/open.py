@@ -61,8 +61,10 @@ def open_image(
         if error.exit_code > 0:
             raise
         raise ImageError(DAMAGED) from error
+    if len(answer) < HEAD.size:
+        raise ImageError(DAMAGED)
     width, height, *stored_size = HEAD.unpack_from(answer)
-    if len(answer) != HEAD.size + 3 * width * height:
+    if not width * height or len(answer) != HEAD.size + 3 * width * height:
         raise ImageError(DAMAGED)
     photo = Image.frombytes("RGB", (width, height), memoryview(answer)[HEAD.size :])
     photo.info["stored_size"] = tuple(stored_size)

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.app_page import file_of, open_page, passes, picture, upload, works
 
+from cam import sandbox
 from cam.app import queue_message
 from cam.backends import keras, turns
-from cam.images import limits
+from cam.settings import read_settings
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_who_waits_for_a_photo_to_be_decoded_is_told_too(said, noise_photo):
     sentences, event = said
     data = file_of(noise_photo(300, 200, 43))
     at = open_page()
-    decodes = limits.turns("here")
+    decodes, _ = sandbox._lines(read_settings().decodes)
     with ThreadPoolExecutor(1) as pool:
         with contextlib.ExitStack() as stack:
             for _ in range(decodes.free):
