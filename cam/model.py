@@ -15,7 +15,8 @@ from cam.backends.load import load
 from cam.errors import ModelError
 from cam.explanation import Attribution, Explanation, read_only
 from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
-from cam.images.open import convert_to_rgb, open_image, resized, whole_size
+from cam.images.decode import convert_to_rgb
+from cam.images.open import open_image, resized, whole_size
 from cam.labels import Labels, labels_of
 from cam.methods import Method, find_method
 from cam.models.preprocessing import PREPROCESSINGS

@@ -1,42 +1,316 @@
-"""Call a function in a Python process of its own, for what needs TensorFlow once.
+"""Call a function of ClassCam in a child process with limits, so that nothing it meets can stop or fill this one.
 
-A process that has imported TensorFlow keeps several hundred megabytes for it until it ends. A server that runs its
-networks by OpenVINO has no other use for them, as long as only exact maps are asked for.
+`call_in_child` starts a process for one call: networks are built there, which needs TensorFlow once, and files of
+weights are read. `ChildPool` keeps processes warm for many short calls: photos are decoded there.
+
+Nothing that a child sends is trusted: an answer is bytes of at most a stated length, or a sentence.
 """
 
+import atexit
+import contextlib
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import IO
 
 from cam import sandbox_worker
-from cam.errors import ModelError
+from cam.backends.turns import Turns
+from cam.errors import CamError, ModelError
 
 _LAST_LINES = 5
+# What is left of an environment that is emptied: what a system needs to find its own libraries. And one arena and one
+# thread, because each thread takes addresses, which are limited.
+_NEEDED_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FEW_ADDRESSES = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# By the signals that a limit on processor time and a machine without memory send, SIGXCPU and SIGKILL.
+_ENDED_BY_LIMITS = {-24, -9}
+# A call of a pool that takes longer no longer keeps others waiting.
+_LONG_SECONDS = 2.0
+# Calls after which a child of a pool is replaced, so that what a library may leak stays small.
+_MOST_CALLS = 200
+# A pipe holds 64 kB on Linux, which would change between the two processes a hundred times for one photo.
+_PIPE_BYTES = 2**20
 
 
-def call_apart(function: str, *arguments: object) -> bytes:
-    """What a function returns that is called in another process, waited for; on Linux it ends with this thread.
+@dataclass(frozen=True)
+class Limits:
+    """What one call in a child may use; None: no limit.
+
+    Attributes:
+        memory_bytes: of addresses, which only Linux limits.
+        cpu_seconds: of one processor, which Windows does not limit.
+        wall_seconds: by the clock; many calls at once share the processors.
+        answer_bytes: that may come back.
+    """
+
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+    wall_seconds: float | None = None
+    answer_bytes: int = 2**33
+
+
+UNLIMITED = Limits()
+
+
+class LimitError(RuntimeError):
+    """A call in a child took more memory or time than its limits allow."""
+
+
+class ChildError(RuntimeError):
+    """A child ended without an answer; the text has its exit code and its last lines.
+
+    Attributes:
+        exit_code: of the child, negative where a signal ended it.
+        last_lines: of what it printed or raised.
+    """
+
+    def __init__(self, function: str, exit_code: int, last_lines: list[str]):
+        """Say which function was called, and how its process ended."""
+        super().__init__("\n".join([f"The process of {function} ended with exit code {exit_code}.", *last_lines]))
+        self.exit_code = exit_code
+        self.last_lines = last_lines
+
+
+def call_in_child(
+    function: str,
+    *arguments: object,
+    limits: Limits = UNLIMITED,
+    empty_environment: bool = False,
+    refusal: type[CamError] = ModelError,
+) -> bytes:
+    """Call a function in a process of its own and return its answer; on Linux the child ends with this process.
 
     Args:
-        function: "module:function"; it returns bytes. It is found where this process finds its modules, but what was
-            put into them here is not there.
+        function: "module:function"; it returns bytes, or a list of them that are joined. It is found where this process
+            finds its modules, but what was put into them here is not there.
         arguments: anything that can be pickled.
+        limits: on memory and time.
+        empty_environment: start the child without the environment of this process.
+        refusal: the class in which the sentence of a CamError comes back.
 
     Raises:
-        ModelError: with the sentence of the CamError that the function raised; or it was interrupted with Ctrl-C, which
-            a terminal tells both processes.
-        RuntimeError: it raised something else, or the process was ended; the text has its last lines.
+        CamError: of the class `refusal`, with the sentence of the CamError that the function raised; a ModelError if
+            the child was interrupted with Ctrl-C, which a terminal tells both processes.
+        LimitError: it reached a limit.
+        ChildError: it raised something else, or was ended.
         Exception: what is raised where arguments cannot be pickled (of several types), or no process can be started.
     """
-    sent = pickle.dumps(sys.path) + pickle.dumps((function, arguments))
-    # -P: modules of Python before those of this folder.
-    done = subprocess.run([sys.executable, "-P", sandbox_worker.__file__], input=sent, capture_output=True, check=False)
-    if done.returncode == sandbox_worker.REFUSED:
-        raise ModelError(done.stdout.decode())
-    if done.returncode == -signal.SIGINT:
-        raise ModelError("Another process read the network and was interrupted. Start again.")
-    if done.returncode != 0:
-        last = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
-        raise RuntimeError(f"The process of {function} ended with exit code {done.returncode}.\n{last}".strip())
-    return done.stdout
+    call = _Call(function, arguments, limits, refusal)
+    # A file, because nobody reads a pipe while the answer is waited for.
+    with tempfile.TemporaryFile() as errors:
+        child = _Child(errors, empty_environment=empty_environment)
+        try:
+            return child.run(call)
+        except ChildError as error:
+            if error.exit_code == -signal.SIGINT:
+                raise ModelError("Another process read the network and was interrupted. Start again.") from error
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines() + error.last_lines
+            raise ChildError(function, error.exit_code, said[-_LAST_LINES:]) from error
+        finally:
+            child.end()
+
+
+class ChildPool:
+    """Children that stay for further calls, started when they are needed, with an empty environment.
+
+    Threads may call at the same time. A child that reaches a limit or crashes is ended; the next call starts another.
+    """
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._idle: list[_Child] = []
+        atexit.register(self.close)
+        if sys.platform != "win32":
+            os.register_at_fork(after_in_child=self._forget)
+
+    def call(self, function: str, *arguments: object, limits: Limits, at_once: int, refusal: type[CamError]) -> bytes:
+        """Call a function in one of the children, as `call_in_child` does, and wait for a turn before.
+
+        Args:
+            function: "module:function"; it returns bytes, or a list of them that are joined.
+            arguments: anything that can be pickled.
+            limits: on memory and time of this call.
+            at_once: how many calls may run at a time; as many again that have taken long go on besides, so that slow
+                ones do not hold up the others.
+            refusal: the class in which the sentence of a CamError comes back.
+        """
+        call = _Call(function, arguments, limits, refusal)
+        with _turn(at_once):
+            child = self._take()
+            try:
+                return child.run(call)
+            finally:
+                if child.is_ready and child.calls < _MOST_CALLS:
+                    self._idle.append(child)
+                else:
+                    child.end()
+
+    def close(self) -> None:
+        """End the children that do nothing now."""
+        while self._idle:
+            self._idle.pop().end()
+
+    def _take(self) -> "_Child":
+        while True:
+            try:
+                child = self._idle.pop()
+            except IndexError:
+                return _Child(subprocess.DEVNULL, empty_environment=True, new_session=True)
+            if child.process.poll() is None:
+                return child
+            child.end()
+
+    def _forget(self) -> None:
+        """Leave the children to the process that this one is a copy of."""
+        for child in self._idle:
+            child.process.returncode = 0
+        self._idle = []
+
+
+class _Call:
+    """A call, pickled before a process is started for it."""
+
+    def __init__(self, function: str, arguments: tuple[object, ...], limits: Limits, refusal: type[CamError]):
+        self.function, self.limits, self.refusal = function, limits, refusal
+        self.request = pickle.dumps((function, arguments, limits.memory_bytes, limits.cpu_seconds))
+
+
+class _Child:
+    """A child process.
+
+    Attributes:
+        process: it.
+        calls: that it has answered.
+        is_ready: whether it can be called again.
+    """
+
+    def __init__(self, errors: IO[bytes] | int, *, empty_environment: bool, new_session: bool = False):
+        environment = None
+        if empty_environment:
+            environment = {name: os.environ[name] for name in _NEEDED_VARIABLES if name in os.environ} | _FEW_ADDRESSES
+        # Started by a thread that stays, because on Linux a child ends with the thread that started it. -P: modules of
+        # Python before those of this folder. A session of its own: Ctrl-C in a terminal is for this process.
+        self.process = (
+            _starter(os.getpid())
+            .submit(
+                subprocess.Popen,
+                [sys.executable, "-P", sandbox_worker.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                start_new_session=new_session,
+            )
+            .result()
+        )
+        self.calls, self.is_ready = 0, True
+        assert self.process.stdin and self.process.stdout
+        self._requests, self._answers = self.process.stdin, self.process.stdout
+        if sys.platform == "linux":
+            import fcntl
+
+            # More than a user may have in all is refused.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._answers.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._first = pickle.dumps(sys.path)
+
+    def run(self, call: _Call) -> bytes:
+        """Send a call and wait for its answer."""
+        self.is_ready = False
+        clock = threading.Timer(call.limits.wall_seconds or 0, self.process.kill)
+        if call.limits.wall_seconds is not None:
+            clock.daemon = True
+            clock.start()
+        try:
+            status, answer = self._exchange(call.request, call.limits.answer_bytes)
+        except (BrokenPipeError, EOFError):
+            code = self.process.wait()
+            if call.limits != UNLIMITED and (code in _ENDED_BY_LIMITS or clock.finished.is_set()):
+                raise LimitError(f"{call.function} reached a limit") from None
+            raise ChildError(call.function, code, []) from None
+        finally:
+            clock.cancel()
+        if status == sandbox_worker.DONE:
+            self.calls, self.is_ready = self.calls + 1, True
+            return answer
+        text = answer.decode(errors="replace")
+        if status == sandbox_worker.REFUSED:
+            self.calls, self.is_ready = self.calls + 1, True
+            raise call.refusal(text)
+        if status == sandbox_worker.NO_MEMORY:
+            raise LimitError(f"{call.function} reached the limit on memory")
+        raise ChildError(call.function, self.process.wait(), text.strip().splitlines()[-_LAST_LINES:])
+
+    def _exchange(self, request: bytes, most_bytes: int) -> tuple[int, bytes]:
+        """The status and the bytes that the child answers with; EOFError where it ends before, or sends too many."""
+        self._requests.write(self._first)
+        self._requests.write(request)
+        self._requests.flush()
+        self._first = b""
+        head = self._answers.read(sandbox_worker.HEAD.size)
+        if len(head) < sandbox_worker.HEAD.size:
+            raise EOFError
+        status, length = sandbox_worker.HEAD.unpack(head)
+        if length > most_bytes:
+            self.process.kill()
+            raise EOFError
+        answer = self._answers.read(length)
+        if len(answer) < length:
+            raise EOFError
+        return status, answer
+
+    def end(self) -> None:
+        """End the process, if it has not ended, and close its pipes."""
+        self.process.kill()
+        # What was not sent any more.
+        with contextlib.suppress(OSError), self.process:
+            pass
+
+
+@cache
+def _starter(process: int) -> ThreadPoolExecutor:
+    """The thread that starts all children of this process."""
+    return ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+
+
+@cache
+def _lines(at_once: int) -> tuple[Turns, threading.BoundedSemaphore]:
+    return Turns(at_once), threading.BoundedSemaphore(at_once)
+
+
+@contextlib.contextmanager
+def _turn(at_once: int) -> Iterator[None]:
+    """Wait for a turn; after some seconds it is given to others, if not too many take long already."""
+    turns, long_ones = _lines(at_once)
+    lock, given, done = threading.Lock(), False, False
+
+    def give() -> None:
+        nonlocal given
+        with lock:
+            if not done and long_ones.acquire(blocking=False):
+                given = True
+                turns.__exit__()
+
+    turns.__enter__()
+    timer = threading.Timer(_LONG_SECONDS, give)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        with lock:
+            done = True
+        if given:
+            long_ones.release()
+        else:
+            turns.__exit__()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cam import settings_values as values
 from cam.errors import SettingsError
+from cam.images.limits import ImageLimits
 from cam.models.registry import LibraryOptions
 from cam.settings_values import variable
 
@@ -113,6 +114,11 @@ class Settings:
         "no",
         "Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access code.",
     )
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """The limits on photos."""
+        return ImageLimits(self.photo_bytes, self.photo_pixels, self.decodes)
 
     def library_options(self) -> LibraryOptions:
         """The folders and limits that the library is told; what is not set takes the library's own default."""

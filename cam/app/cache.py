@@ -15,7 +15,7 @@ from PIL import Image
 
 from cam.analysis.convolution_equivalence import Agreement, compare_maps, compute_class_maps
 from cam.explanation import Attribution, Explanation
-from cam.images.open import open_small
+from cam.images.open import open_image
 from cam.model import ExplainOptions
 from cam.server import model_store
 from cam.server.telemetry import asked
@@ -67,7 +67,7 @@ _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_
 def _opened(digest: str, _data: bytes) -> Image.Image:
     _forget_later()
     with asked("decode", bytes=len(_data)) as told:
-        image = open_small(_data, MAX_PIXELS)
+        image = open_image(_data, most_pixels=MAX_PIXELS, limits=read_settings().image_limits)
         told |= {"width": image.width, "height": image.height}
     return image
 

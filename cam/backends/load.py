@@ -15,7 +15,7 @@ from cam.backends import Backend, conversion_cache, openvino
 from cam.backends.imports import has_openvino, import_keras
 from cam.errors import ModelError
 from cam.models.registry import LibraryOptions, ModelSpec
-from cam.sandbox import call_apart
+from cam.sandbox import call_in_child
 
 if TYPE_CHECKING:
     from cam.backends.keras import KerasBackend
@@ -88,7 +88,7 @@ class _Loader:
             ModelError: the network cannot be built or explained, by whatever process.
         """
         try:
-            packed = call_apart(f"{__name__}:convert_and_pack", spec, self._options, self._make)
+            packed = call_in_child(f"{__name__}:convert_and_pack", spec, self._options, self._make)
         except ModelError:
             raise
         # The row names what only this process has, OpenVINO stumbles over the network, or the process was ended.

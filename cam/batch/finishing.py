@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cam.batch.artifacts import PICTURES, Seen, picture_name
-from cam.batch.reading import Loaded
+from cam.batch.reading import Loaded, open_photo
 from cam.batch.rows import explained_row, failed_row
-from cam.batch.sources import read_photo
 from cam.errors import ImageError
 from cam.explanation import Prediction, Scored
 from cam.heatmap import Extent, photo_extent, resize_map
-from cam.images.open import open_image
 from cam.localization import Box, boxes
 
 # Share of the heat's maximum that a box goes around (Zhou et al. 2016).
@@ -63,7 +61,7 @@ def finished_row(
     names = {kind: picture_name(kind, photo.number, photo.path) for kind in save}
     try:
         # Read once more, because holding all photos until here would take too much memory.
-        seen = Seen(open_image(read_photo(photo.path)), heat.cells, heatmap, found) if save else None
+        seen = Seen(open_photo(photo.path), heat.cells, heatmap, found) if save else None
     except ImageError as error:
         return failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
     for kind, name in names.items():

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cam.errors import CamError, ImageError
-from cam.images.limits import max_bytes
+from cam.settings import read_settings
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
@@ -49,7 +49,7 @@ def listed_paths(text: bytes) -> list[str]:
 
 
 def read_photo(path: str) -> bytes:
-    """The bytes of a file: all of them, or one more than `cam.images.limits.max_bytes` where there are more.
+    """The bytes of a file: all of them, or one more than a photo may have (`CAM_PHOTO_MB`) where there are more.
 
     Raises:
         ImageError: it is not there, no file, or cannot be read.
@@ -58,13 +58,13 @@ def read_photo(path: str) -> bytes:
         if is_address(path):
             system, inside = _located(path)
             with system.open_input_stream(inside) as file:
-                return file.read(max_bytes() + 1)
+                return file.read(read_settings().photo_bytes + 1)
         # Whoever opened a pipe would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a folder" if os.path.isdir(path) else "no ordinary file"
             raise ImageError(f"The photo {printable(path)} cannot be read: it is {kind}.")
         with open(path, "rb") as file:
-            return file.read(max_bytes() + 1)
+            return file.read(read_settings().photo_bytes + 1)
     # A path with a zero byte is a ValueError.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

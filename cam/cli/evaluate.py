@@ -20,6 +20,7 @@ from cam.evaluation.results import ClassResult, Evaluation, PhotoResult, record
 from cam.evaluation.run import evaluate as evaluated
 from cam.figure import encode_figure
 from cam.images.open import open_image
+from cam.settings import read_settings
 
 # Rows of the table of classes at either end, and photos under each heading of the contact sheet.
 _CLASSES, _CASES = 10, 12
@@ -137,7 +138,7 @@ def _sheet(found: Evaluation, explain: partial) -> Image.Image:
 
 
 def _case(found: Evaluation, result: PhotoResult, explain: partial) -> Case:
-    image = open_image(result.photo.path, draft=False)
+    image = open_image(result.photo.path, draft=False, limits=read_settings().image_limits)
     heatmap: np.ndarray = explain(image).heatmap(result.photo.class_index)
     fit = f"IoU {result.sweep.largest[found.level]:.2f}"
     named = "" if result.rank == 1 else f", seen as {result.predicted_label}"

@@ -20,6 +20,7 @@ from cam.formatting import format_percent, slugify
 from cam.images.open import open_image
 from cam.methods import METHODS
 from cam.model import ExplainOptions
+from cam.settings import read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -153,12 +154,13 @@ def _class_index(network: "Model", wanted: str) -> int | None:
 def _explained(path: str, asked: _Wanted) -> _Result:
     # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
     data = read_photo(path)
-    image = open_image(data)
+    limits = read_settings().image_limits
+    image = open_image(data, limits=limits)
     explanation = asked.network.explain_with(image, asked.options)
     classes = explanation.top(asked.top)
     chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
     save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
-    pictures = save(open_image(data, draft=False)) if asked.folder else {}
+    pictures = save(open_image(data, draft=False, limits=limits)) if asked.folder else {}
     return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
 
 

@@ -17,6 +17,7 @@ from cam.evaluation.annotations import Annotated, check_fit
 from cam.evaluation.results import Evaluation, Faithfulness, PhotoResult
 from cam.explanation import Explanation
 from cam.images.open import open_image, resized
+from cam.settings import read_settings
 
 # Heatmaps are smooth, so those of larger photos are measured at this length of the longer side, in pixels.
 LONGEST_SIDE = 512
@@ -59,7 +60,7 @@ def evaluate(
 def _opened(photo: Annotated) -> Image.Image:
     try:
         # Boxes are in pixels, so every pixel is kept.
-        return open_image(photo.path, draft=False)
+        return open_image(photo.path, draft=False, limits=read_settings().image_limits)
     except ImageError as error:
         raise ImageError(f"{photo.file}: {error}") from error
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cam.app import cache
 from cam.errors import ImageError
-from cam.images.open import open_small
+from cam.images.open import open_image
 from cam.server import model_store
 
 
@@ -131,7 +131,7 @@ def test_the_oldest_result_goes_when_more_have_come_than_are_kept(tiny, noise_ph
 def decodes(monkeypatch) -> list[int]:
     """The number of bytes of each photo that was decoded."""
     sizes = []
-    monkeypatch.setattr(cache, "open_small", lambda data, most: sizes.append(len(data)) or open_small(data, most))
+    monkeypatch.setattr(cache, "open_image", lambda data, **how: sizes.append(len(data)) or open_image(data, **how))
     return sizes
 
 

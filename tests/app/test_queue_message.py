@@ -8,10 +8,11 @@ import pytest
 from streamlit.delta_generator import DeltaGenerator
 from support.app_page import LITE2, file_of, open_page, passes, picture, upload, works
 
+from cam import sandbox
 from cam.app import queue_message
 from cam.backends import turns
-from cam.images import limits
 from cam.server import model_store
+from cam.settings import read_settings
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_who_waits_for_a_photo_to_be_decoded_is_told_too(said, noise_photo):
     sentences, event = said
     data = file_of(noise_photo(300, 200, 43))
     at = open_page()
-    decodes = limits.turns("here")
+    decodes, _ = sandbox._lines(read_settings().decodes)
     with ThreadPoolExecutor(1) as pool:
         with contextlib.ExitStack() as stack:
             for _ in range(decodes.free):

