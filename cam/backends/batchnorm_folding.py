@@ -1,4 +1,4 @@
-"""A network with its batch normalisations folded into the convolutions before them: the same numbers, sooner.
+"""Fold batch normalisations into the convolutions before them: the same numbers, sooner.
 
 A normalisation multiplies and shifts each channel by fixed numbers when a network is run (Ioffe & Szegedy, ICML 2015,
 algorithm 2, step 11), so kernel and bias of the convolution can do it:
@@ -14,13 +14,13 @@ import numpy as np
 
 from cam.backends import LINEAR
 from cam.backends.classifier_head import scale_and_shift
-from cam.backends.graph import activation_of, kind, nodes, replayed
+from cam.backends.graph import activation_of, kind, nodes, rebuild
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 
 
 def fold_batchnorm(network: keras.Model) -> keras.Model:
-    """The same network of one input and one output, for running only. The given one stays as it is.
+    """Build the same network of one input and one output, for running only. The given one stays as it is.
 
     The convolutions that something was folded into are new, with weights of their own; all else is shared. A
     normalisation stays where something else stands before it, or where the convolution's result goes elsewhere too.
@@ -29,16 +29,16 @@ def fold_batchnorm(network: keras.Model) -> keras.Model:
     twins = {id(convolution): _twin(convolution, norm) for convolution, norm in pairs}
     gone = {id(norm) for _, norm in pairs}
 
-    def call(operation, args, kwargs):
-        if id(operation) in gone:
+    def call(layer: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        if id(layer) in gone:
             return args[0] if args else kwargs["inputs"]
-        return twins.get(id(operation), operation)(*args, **kwargs)
+        return twins.get(id(layer), layer)(*args, **kwargs)
 
-    return keras.Model(network.inputs[0], replayed(network, network.inputs, call)[0])
+    return rebuild(network, network.inputs[0], call)
 
 
 def _pairs(network: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
-    """Each convolution whose result goes to one batch normalisation and nowhere else, and that normalisation."""
+    """List each convolution whose result goes to one batch normalisation only, and that normalisation."""
     calls = nodes(network)
     times = Counter(id(node.operation) for node in calls)
     readers = Counter(id(tensor) for node in calls for tensor in node.input_tensors)
@@ -61,23 +61,23 @@ def _is_norm(node: Any) -> bool:
 
 
 def _is_plain(layer: keras.Operation) -> bool:
-    """Whether a layer is a convolution and nothing more, in float32."""
+    """True for a convolution without an activation, in float32."""
     if kind(layer) not in _CONVOLUTIONS or layer.data_format != "channels_last" or layer.compute_dtype != "float32":
         return False
     return activation_of(layer) == LINEAR and layer.kernel.dtype == "float32"
 
 
 def _twin(convolution: keras.Layer, norm: keras.layers.BatchNormalization) -> keras.Layer:
-    """The convolution with the normalisation in its kernel and bias, computed in float64."""
+    """Copy the convolution with the normalisation in its kernel and bias, computed in float64."""
     scale, shift = scale_and_shift(norm)
     kernel = np.asarray(convolution.kernel).astype(np.float64)
     bias = np.asarray(convolution.bias).astype(np.float64) if convolution.use_bias else 0.0
     # The last axes are the channels of the result: one, or of each input channel the few that are made of it.
     shape = kernel.shape[2:] if kind(convolution) == "DepthwiseConv2D" else (-1,)
-    # Numbers that are replaced at once need no chance, and chance takes longer than the rest.
-    without_chance = {"kernel_initializer": "zeros", "depthwise_initializer": "zeros"}
+    # The weights are overwritten at once, and random ones would take most of the time.
+    zeros = {"kernel_initializer": "zeros", "depthwise_initializer": "zeros"}
     config = convolution.get_config()
-    config |= {name: value for name, value in without_chance.items() if name in config} | {"use_bias": True}
+    config |= {name: value for name, value in zeros.items() if name in config} | {"use_bias": True}
     twin = type(convolution).from_config(config)
     twin.build_from_config(convolution.get_build_config())
     twin.set_weights([kernel * scale.reshape(shape), scale * bias + shift])

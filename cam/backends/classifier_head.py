@@ -1,4 +1,4 @@
-"""How a network's maps become scores: its linear head, where it has one, and its scores before softmax or sigmoid.
+"""Find a network's linear head, and its scores before softmax or sigmoid.
 
 A linear head is global average pooling (GAP) followed by one dense layer. It is found by the graph, never by position.
 """
@@ -9,12 +9,12 @@ import numpy as np
 from cam.backends import LINEAR, SIGMOID, SOFTMAX, Head
 from cam.backends.graph import (
     activation_of,
-    flattened,
+    describe_layer,
+    inline_networks,
     input_form,
     is_global_average,
     is_view,
     kind,
-    named,
     producer,
 )
 from cam.errors import ModelError
@@ -34,27 +34,28 @@ def find_head(network: keras.Model) -> Head:
     Raises:
         ModelError: the network has no linear head; the text names the layer that stands in the way.
     """
-    output = _output(flattened(network), _WHY)
-    tensor, last, _ = _before_activation(output)
+    output = _output(inline_networks(network), _WHY)
+    tensor, last, _ = _split_activation(output)
     node = producer(_through_views(tensor)[0])
     dense = node.operation
     if kind(dense) != "Dense":
         end = producer(output).operation
-        raise ModelError(f"{_WHY}; the last layer is {named(end)}{'' if end is dense else f' after {named(dense)}'}.")
+        after = "" if end is dense else f" after {describe_layer(dense)}"
+        raise ModelError(f"{_WHY}; the last layer is {describe_layer(end)}{after}.")
     own = activation_of(dense)
     if own not in (LINEAR, *_PROBABILITIES) or LINEAR not in (own, last):
         then = "" if last == LINEAR else f" and then in {last!r}"
         raise ModelError(f"{_WHY}; the dense layer {dense.name!r} ends in {own!r}{then}, not in a score a class.")
     activation = last if own == LINEAR else own
-    features, weight, bias = _folded(node)
+    features, weight, bias = _fold_into_dense(node)
     one_unit = weight.shape[1] == 1
     if one_unit:
-        weight, bias, activation = weight * _HALVES, bias * _HALVES, _of_two(activation, dense)
+        weight, bias, activation = weight * _HALVES, bias * _HALVES, _two_class_activation(activation, dense)
     return Head(features, weight.astype(np.float32), bias.astype(np.float32), activation, one_unit)
 
 
 def score_tensor(network: keras.Model) -> tuple[keras.KerasTensor, str]:
-    """The scores of a flat network, float32 (n, classes), before softmax or sigmoid; and which of them follows.
+    """Find the scores of a flat network, float32 (n, classes), before softmax or sigmoid; and which of them follows.
 
     The second is "linear", "softmax" or "sigmoid", as in `Head`, and one output unit becomes two classes as there.
     Where the activation is inside a dense layer or a convolution, its sum is built anew from the layer's own kernel and
@@ -64,34 +65,34 @@ def score_tensor(network: keras.Model) -> tuple[keras.KerasTensor, str]:
         ModelError: the network has not one output (n, classes), or takes something else than one photo.
     """
     output = _output(network, "The heat of a class needs a score for each class")
-    tensor, activation, views = _before_activation(output)
+    tensor, activation, views = _split_activation(output)
     layer = producer(tensor).operation
     own = activation_of(layer)
     if activation == LINEAR and kind(layer) in ("Dense", "Conv2D") and own in _PROBABILITIES:
         if own == SIGMOID or tensor.shape[-1] == output.shape[-1]:
-            tensor, activation = _sum_inside(layer, producer(tensor).input_tensors[0]), own
-    scores = output if activation == LINEAR else _viewed(tensor, views)
+            tensor, activation = _preactivation(layer, producer(tensor).input_tensors[0]), own
+    scores = output if activation == LINEAR else _replay_views(tensor, views)
     if scores.dtype != "float32":
         scores = keras.ops.cast(scores, "float32")
     if output.shape[1] > 1:
         return scores, activation
-    return keras.ops.multiply(scores, _HALVES), _of_two(activation, layer)
+    return keras.ops.multiply(scores, _HALVES), _two_class_activation(activation, layer)
 
 
 def _output(network: keras.Model, why: str) -> keras.KerasTensor:
-    """The one output of a network, (n, classes)."""
+    """Return the one output of a network, (n, classes)."""
     input_form(network)
     if len(network.outputs) != 1:
         raise ModelError(f"{why}; the network {network.name!r} has {len(network.outputs)} outputs instead of one.")
     shape = tuple(network.outputs[0].shape)
     if len(shape) != 2 or shape[1] is None:
-        last = named(producer(network.outputs[0]).operation)
+        last = describe_layer(producer(network.outputs[0]).operation)
         raise ModelError(f"{why}; the last layer is {last}, which gives {shape} and not (number of photos, classes).")
     return network.outputs[0]
 
 
 def _through_views(tensor: keras.KerasTensor) -> tuple[keras.KerasTensor, list]:
-    """Back past the layers that leave all numbers as they are; and their calls, the last one first."""
+    """Go back past the layers that leave all numbers as they are; list their calls, the last one first."""
     views = []
     while is_view((node := producer(tensor)).operation):
         views.append(node)
@@ -99,18 +100,18 @@ def _through_views(tensor: keras.KerasTensor) -> tuple[keras.KerasTensor, list]:
     return tensor, views
 
 
-def _viewed(tensor: keras.KerasTensor, views: list) -> keras.KerasTensor:
-    """Another tensor through the same calls."""
+def _replay_views(tensor: keras.KerasTensor, views: list) -> keras.KerasTensor:
+    """Send another tensor through the same calls."""
     for node in reversed(views):
         args, kwargs = node.arguments.fill_in({id(node.input_tensors[0]): tensor})
         tensor = node.operation(*args, **kwargs)
     return tensor
 
 
-def _before_activation(output: keras.KerasTensor) -> tuple[keras.KerasTensor, str, list]:
-    """What goes into the softmax or sigmoid layer that ends a network, which it is, and the views after it.
+def _split_activation(output: keras.KerasTensor) -> tuple[keras.KerasTensor, str, list]:
+    """Find the input of the softmax or sigmoid layer that ends a network, which of them it is, and the views after it.
 
-    Without such a layer: what goes into the views, and "linear".
+    Without such a layer: the input of the views, and "linear".
     """
     tensor, views = _through_views(output)
     node = producer(tensor)
@@ -121,8 +122,8 @@ def _before_activation(output: keras.KerasTensor) -> tuple[keras.KerasTensor, st
     return tensor, LINEAR, views
 
 
-def _sum_inside(layer: keras.Layer, given: keras.KerasTensor) -> keras.KerasTensor:
-    """What a dense layer or a convolution computes before its activation."""
+def _preactivation(layer: keras.Layer, given: keras.KerasTensor) -> keras.KerasTensor:
+    """Compute a dense layer or a convolution without its activation."""
     given = keras.ops.cast(given, layer.kernel.dtype)
     if kind(layer) == "Dense":
         result = keras.ops.matmul(given, layer.kernel)
@@ -132,18 +133,18 @@ def _sum_inside(layer: keras.Layer, given: keras.KerasTensor) -> keras.KerasTens
     return keras.ops.add(result, layer.bias) if layer.use_bias else result
 
 
-def _of_two(activation: str, layer: keras.Operation) -> str:
-    """The activation of two classes that were made from one unit with this activation, in this layer."""
+def _two_class_activation(activation: str, layer: keras.Operation) -> str:
+    """Name the activation of two classes that were made from one unit with this activation, in this layer."""
     if activation == SOFTMAX:
         raise ModelError(
-            f"The layer {named(layer)} has one output unit with softmax, which is 1 for every photo. "
+            f"The layer {describe_layer(layer)} has one output unit with softmax, which is 1 for every photo. "
             "Train it again with sigmoid for two classes, or with one unit for each class."
         )
     return SOFTMAX if activation == SIGMOID else activation
 
 
-def _folded(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
-    """The maps before the call of a dense layer, and float64 weight and bias with the layers in between folded in."""
+def _fold_into_dense(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
+    """Find the maps before a dense layer, and fold the layers in between into weight and bias, float64."""
     layer, tensor = dense.operation, dense.input_tensors[0]
     weight = np.asarray(layer.kernel).astype(np.float64)
     bias = np.asarray(layer.bias).astype(np.float64) if layer.use_bias else np.zeros(weight.shape[1])
@@ -156,14 +157,14 @@ def _folded(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
         node = producer(tensor)
     if not node.input_tensors or not is_global_average(node) or tensor.shape[-1] != len(weight):
         raise ModelError(
-            f"{_WHY}; before the dense layer {layer.name!r} stands {named(node.operation)}, so its scores are not a "
-            "sum over places in the photo."
+            f"{_WHY}; before the dense layer {layer.name!r} stands {describe_layer(node.operation)}, so its scores "
+            "are not a sum over places in the photo."
         )
     return node.input_tensors[0], weight, bias
 
 
 def _is_scaling(node, channels: int) -> bool:
-    """Whether a call is batch normalisation of one number a channel."""
+    """True for batch normalisation of one number a channel."""
     layer, shape = node.operation, node.outputs[0].shape
     if kind(layer) != "BatchNormalization" or layer.axis not in (-1, len(shape) - 1):
         return False

@@ -1,4 +1,4 @@
-"""A network as a graph of layers: what its layers are, networks inside it inlined, its connection to any size of photo.
+"""Networks as graphs of layers: read the layers, inline networks inside, rebuild them for photos of any size.
 
 Everything here is symbolic: no photo is run, and the networks that are given keep their layers and their weights.
 """
@@ -19,36 +19,36 @@ _VIEWS = frozenset(
 
 
 class InputForm(NamedTuple):
-    """What a network takes: the channels of a photo, and (height, width) in pixels or None where any size will do."""
+    """The input of a network: channels of a photo, and (height, width) in pixels or None where any size will do."""
 
     channels: int
     size: tuple[int, int] | None
 
 
 def kind(operation: keras.Operation) -> str:
-    """The class of a layer or operation, by name; "" for a class that is not Keras' own, which may do anything."""
+    """Name the class of a layer or operation; "" for a class that is not Keras' own, which may do anything."""
     return type(operation).__name__ if type(operation).__module__.startswith("keras.") else ""
 
 
-def named(operation: keras.Operation) -> str:
+def describe_layer(operation: keras.Operation) -> str:
     return f"{operation.name!r} ({type(operation).__name__})"
 
 
 def producer(tensor: keras.KerasTensor) -> Any:
-    """The node that a symbolic tensor comes out of: with `.operation`, `.input_tensors` and `.outputs`."""
+    """Find the node that a symbolic tensor comes out of: with `.operation`, `.input_tensors` and `.outputs`."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
 
 
 def nodes(network: keras.Model) -> list:
-    """All calls of layers and operations in a network, each after those it depends on, without its inputs."""
+    """List the calls of layers and operations in a network, each after those it depends on, without its inputs."""
     graph = keras.Model(network.inputs, network.outputs) if isinstance(network, keras.Sequential) else network
     by_depth = graph._nodes_by_depth
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
 
 
 def activation_of(operation: keras.Operation) -> str:
-    """The name of the activation that a layer applies, "linear" for none; with its module if it is not Keras' own."""
+    """Name the activation that a layer applies, "linear" for none; with its module if it is not Keras' own."""
     if kind(operation) in ("Softmax", "Sigmoid"):
         axis = getattr(operation, "axis", -1)
         return kind(operation).lower() if axis in (-1, [-1]) else f"{kind(operation)} over axis {axis}"
@@ -60,12 +60,12 @@ def activation_of(operation: keras.Operation) -> str:
 
 
 def is_view(operation: keras.Operation) -> bool:
-    """Whether a layer leaves every number as it is when a network is run: dropout, flatten, reshape, noise, ..."""
+    """True if a layer leaves every number as it is when a network is run: dropout, flatten, reshape, noise, ..."""
     return kind(operation) in _VIEWS or (kind(operation) == "Activation" and activation_of(operation) == LINEAR)
 
 
 def is_global_average(node: Any) -> bool:
-    """Whether a call averages maps (n, h, w, K) over all places: K numbers a photo."""
+    """True if a call averages maps (n, h, w, K) over all places: K numbers a photo."""
     layer, given, result = node.operation, node.input_tensors[0].shape, node.outputs[0].shape
     if len(given) != 4 or getattr(layer, "data_format", None) == "channels_first":
         return False
@@ -79,13 +79,13 @@ def is_global_average(node: Any) -> bool:
 
 
 def has_graph(layer: Any) -> bool:
-    """Whether something is a network that is written down as a graph of layers (Functional or Sequential)."""
+    """True for a network that is a graph of layers (Functional or Sequential)."""
     own = isinstance(layer, keras.Function | keras.Sequential)
     return own and type(layer).call.__module__.startswith("keras.")
 
 
 def input_form(network: keras.Model) -> InputForm:
-    """The form of photo that a network takes.
+    """Read the form of photo that a network takes.
 
     Raises:
         ModelError: it takes something else than one photo.
@@ -100,8 +100,8 @@ def input_form(network: keras.Model) -> InputForm:
     return InputForm(channels, None if None in (height, width) else (height, width))
 
 
-def flattened(network: keras.Model) -> keras.Model:
-    """The same network as one graph: networks inside it, to any depth, are replaced by their layers.
+def inline_networks(network: keras.Model) -> keras.Model:
+    """Inline the networks inside a network, to any depth: the same network as one graph of layers.
 
     For running, not for training: how a network inside was called (`training=False`) is forgotten. Layers and weights
     are shared and the inputs are the network's own tensors; a flat network is returned as it is. Only where two layers
@@ -126,11 +126,11 @@ def flattened(network: keras.Model) -> keras.Model:
         )
     inputs = connected or [keras.Input((None, None, 3))]
     own = _unique_names(tensor._keras_history.operation for tensor in inputs)
-    return keras.Model(_single(inputs), _single(_inlined(network, inputs, own)), name=network.name)
+    return keras.Model(_single(inputs), _single(_inline(network, inputs, own)), name=network.name)
 
 
 def _is_built(layer: keras.Layer) -> bool:
-    """Whether a layer has its weights; a sequential network may have them though it was never connected itself."""
+    """True if a layer has its weights; a sequential network may have them though it was never connected itself."""
     return all(map(_is_built, layer.layers)) if isinstance(layer, keras.Sequential) else layer.built
 
 
@@ -138,20 +138,20 @@ def _single(tensors: list) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _inlined(network: keras.Model, tensors: list, own: Callable) -> list[keras.KerasTensor]:
-    """The outputs of a network on symbolic tensors, computed by its layers and those of the networks inside."""
+def _inline(network: keras.Model, tensors: list, own: Callable) -> list[keras.KerasTensor]:
+    """Compute the outputs of a network on symbolic tensors by its layers and those of the networks inside."""
 
     def call(operation, args, kwargs):
         if not has_graph(operation):
             return own(operation)(*args, **kwargs)
         given = args[0] if args else kwargs["inputs"]
-        return _single(_inlined(operation, keras.tree.flatten(given), own))
+        return _single(_inline(operation, keras.tree.flatten(given), own))
 
     # A network converts what it is given to the type of its input.
     wanted = [tensor.dtype for tensor in getattr(network, "inputs", None) or tensors]
     tensors = [_as_type(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
     if not isinstance(network, keras.Sequential):
-        return replayed(network, tensors, call)
+        return _replay(network, tensors, call)
     for layer in network.layers:
         tensors = [call(layer, (_single(tensors),), {})]
     return tensors
@@ -161,8 +161,24 @@ def _as_type(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
     return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
 
 
-def replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
-    """The outputs of a network on other tensors; `call(operation, args, kwargs)` makes each step."""
+def rebuild(network: keras.Model, inputs: keras.KerasTensor, call: Callable | None = None) -> keras.Model:
+    """Build a network of one input on another input; layers and weights are shared.
+
+    Args:
+        network: the network.
+        inputs: its new input.
+        call: makes each step, of (layer, *args, **kwargs); None calls the layer.
+    """
+    # Keras calls no function for a Sequential, and compiles a copy of what was compiled.
+    plain = keras.Model(network.inputs[0], _single(network.outputs), name=network.name)
+    return keras.models.clone_model(plain, inputs, clone_function=lambda layer: layer, call_function=call)
+
+
+def _replay(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
+    """Compute the outputs of a network on tensors of another network, where `clone_model` would cut the graph.
+
+    `call(operation, args, kwargs)` makes each step.
+    """
     values = dict(zip(map(id, network.inputs), tensors, strict=True))
     for node in nodes(network):
         args, kwargs = node.arguments.fill_in(values)
@@ -172,7 +188,7 @@ def replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.
 
 
 def _unique_names(taken: Iterable[keras.Operation]) -> Callable[[keras.Operation], keras.Operation]:
-    """A function that gives each layer itself, or a copy under another name where another layer has the same."""
+    """Make a function that returns each layer, or a copy under another name where another layer has the same."""
     owners = {operation.name: operation for operation in taken}
     twins: dict[int, keras.Operation] = {}
 
@@ -183,14 +199,14 @@ def _unique_names(taken: Iterable[keras.Operation]) -> Callable[[keras.Operation
             number = 2
             while f"{operation.name}_{number}" in owners:
                 number += 1
-            twin = _renamed(operation, f"{operation.name}_{number}")
+            twin = _copy_renamed(operation, f"{operation.name}_{number}")
             twins[id(operation)] = owners[twin.name] = twin
         return twins[id(operation)]
 
     return own
 
 
-def _renamed(operation: keras.Operation, name: str) -> keras.Operation:
+def _copy_renamed(operation: keras.Operation, name: str) -> keras.Operation:
     twin = type(operation).from_config({**operation.get_config(), "name": name})
     if isinstance(operation, keras.Layer) and operation.weights:
         twin.build_from_config(operation.get_build_config())
@@ -199,7 +215,7 @@ def _renamed(operation: keras.Operation, name: str) -> keras.Operation:
 
 
 def any_size(network: keras.Model) -> keras.Model | None:
-    """The network on photos of any size (n, None, None, channels), or None where its layers need one size.
+    """Rebuild a network for photos of any size (n, None, None, channels); None where its layers need one size.
 
     The layers and weights are shared. A network that takes any size is returned as it is.
     """
@@ -209,9 +225,7 @@ def any_size(network: keras.Model) -> keras.Model | None:
 
     def connected(height: int | None, width: int | None) -> keras.Model:
         tensor = network.inputs[0]
-        inputs = keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name)
-        outputs = replayed(network, [inputs], lambda operation, args, kwargs: operation(*args, **kwargs))
-        return keras.Model(inputs, _single(outputs), name=network.name)
+        return rebuild(network, keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name))
 
     try:
         # An unknown size is accepted by layers that no other size fits, so one that is known is tried first.

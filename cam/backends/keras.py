@@ -10,7 +10,7 @@ import tensorflow as tf
 from cam.backends import Head, network_output
 from cam.backends.batchnorm_folding import fold_batchnorm
 from cam.backends.classifier_head import find_head, score_tensor
-from cam.backends.graph import any_size, flattened, input_form
+from cam.backends.graph import any_size, inline_networks, input_form
 from cam.backends.probe import Probe, Tap
 from cam.backends.target_layers import cell_stride, layer_tensor, layers_with_maps, offered_layers
 from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
@@ -42,7 +42,7 @@ class KerasBackend:
         Raises:
             ModelError: the network cannot be explained, or has no linear head where it must.
         """
-        self._own = flattened(network)
+        self._own = inline_networks(network)
         self.native_size = _photo_size(self._own)
         self.head, self.refusal = _find_head_or_refusal(self._own, linear)
         if self.head is None:

@@ -1,6 +1,6 @@
-"""One photo in one network, listened to at one layer: what the methods of `cam.methods` see. NumPy in and out.
+"""Feature maps and gradients of one photo at one layer, for the methods of `cam.methods`. NumPy in and out.
 
-What runs the network is handed in by `cam.backends.keras`, so that passes queue and are counted together.
+`cam.backends.keras` hands in the function that runs the network, so that passes queue and are counted together.
 """
 
 from collections.abc import Callable
@@ -73,12 +73,12 @@ class Tap:
         return tf.function(lambda maps: rest(maps, training=False), input_signature=signature, autograph=False)
 
 
-# Runs a function of a tap on float32 arrays, in the queue: (function, passes that it counts as, arrays) -> arrays.
+# Runs a function of a tap on float32 arrays in its turn: (function, passes that it counts as, arrays) -> arrays.
 Run = Callable[..., tuple[np.ndarray, ...]]
 
 
 class Probe:
-    """What a network does with one photo, at one layer.
+    """One photo in one network, at one layer; implements `cam.methods.probe.Probe`.
 
     Attributes:
         features: float32 (h, w, K), the layer's activations; read-only, as all its arrays.

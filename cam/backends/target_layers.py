@@ -1,4 +1,4 @@
-"""The layers of a network whose output is a map: which there are, which to offer, and how far apart their cells stand.
+"""Layers whose output is a map: which there are, which to offer, and how far apart their cells stand.
 
 All of it by shape inference; nothing is run. The networks here are flat (see `cam.backends.graph.flattened`).
 """
@@ -25,7 +25,7 @@ _SIDES = (80_640, 161_280)
 
 
 def map_tensors(network: keras.Model) -> dict[str, keras.KerasTensor]:
-    """The maps (n, h, w, K) that a heat map can be taken from, by layer name, from the photo to the scores.
+    """Find the maps (n, h, w, K) that a heat map can be taken from, by layer name, from the photo to the scores.
 
     Convolutions, and the ends of blocks after them: additions, concatenations, activations; and whatever is averaged
     over all places at the end. Maps of one cell are left out. A layer that is used twice counts where it is used last.
@@ -47,12 +47,12 @@ def map_tensors(network: keras.Model) -> dict[str, keras.KerasTensor]:
 
 
 def layers_with_maps(network: keras.Model) -> tuple[str, ...]:
-    """The names of the layers of `map_tensors`."""
+    """Name the layers of `map_tensors`."""
     return tuple(map_tensors(network))
 
 
 def offered_layers(network: keras.Model) -> tuple[str, ...]:
-    """A few of `layers_with_maps`, from the photo to the scores; the last is the default.
+    """Choose a few of `layers_with_maps`, from the photo to the scores; the last is the default.
 
     Of each size of map the last layer that everything passes through, so that no shortcut leads past it.
     """
@@ -68,7 +68,7 @@ def offered_layers(network: keras.Model) -> tuple[str, ...]:
 
 
 def layer_tensor(network: keras.Model, name: str) -> keras.KerasTensor:
-    """What comes out of a layer in this network; of a layer that is used twice, the last time.
+    """Find the output of a layer in this network; of a layer that is used twice, the last one.
 
     Raises:
         ModelError: the network has no layer of that name.
@@ -83,7 +83,7 @@ def layer_tensor(network: keras.Model, name: str) -> keras.KerasTensor:
 
 
 def cell_stride(network: keras.Model, layer: keras.KerasTensor | str) -> tuple[float, float] | None:
-    """Pixels of the input between neighbouring cells of a map, (down, across), or None where it cannot be known.
+    """Measure the pixels of the input between neighbouring cells of a map, (down, across); None if unknown.
 
     It cannot where the map has the same size for all photos, or where its layers take one size of photo only.
 
@@ -126,7 +126,7 @@ def _bottlenecks(network: keras.Model) -> set[int]:
 
 
 def _shapes(network: keras.Model, side: int) -> dict[int, tuple]:
-    """The shape of each tensor, by its id, for photos of side x side pixels; those without one are left out."""
+    """Infer the shape of each tensor, by its id, for photos of side x side pixels; some have none."""
     channels, _ = input_form(network)
     inputs = network.inputs[0]
     values = {id(inputs): keras.KerasTensor((None, side, side, channels), inputs.dtype)}

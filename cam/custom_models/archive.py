@@ -27,7 +27,7 @@ _AGAIN = "Save the whole model again with model.save('name.keras')."
 
 
 class Contents(NamedTuple):
-    """What a file holds.
+    """The contents of a model file.
 
     Attributes:
         architecture: decoded JSON that nobody has checked.

@@ -3,14 +3,68 @@
 Keras builds a network from such a description by looking up the classes and functions that it names, and has been made
 to run code that way again and again (CVE-2024-3660, 2025-1550, 2025-8747, 2025-9905, 2025-9906, 2025-12058, 2025-49655,
 2026-1462). So what is built here is never the file's own description. It is a copy of plain values and of classes that
-`own_allowed` lists, each under the module that is written there; what only training needs is left out.
+are listed here, each under the module that is written here; what only training needs is left out.
+
+What a model may be made of are the layers, operations and functions of Keras that only compute. Left out on purpose:
+what runs code of the file or of other modules (Lambda, TFSMLayer, TorchModuleWrapper, JaxLayer, FlaxLayer), what reads
+files (StringLookup, IntegerLookup, TextVectorization), what is not for a photo (Embedding, recurrent layers), and what
+repeats layers as often as the file says (TimeDistributed).
 """
 
 from collections.abc import Callable
 
-from cam.custom_models.allowed import ACTIVATIONS, LAYERS, MODELS, NUMBERS, OPERATIONS, POLICIES
 from cam.errors import ModelError
 from cam.formatting import shorten
+
+# Name of a class -> the module that it is taken from, whatever the file says.
+MODELS = {"Functional": "keras.src.models.functional", "Model": "keras", "Sequential": "keras"}
+
+_KERAS_LAYERS = """
+    InputLayer Identity Dense Conv1D Conv2D Conv2DTranspose DepthwiseConv2D SeparableConv2D
+    Activation ELU LeakyReLU PReLU ReLU Softmax
+    Add Average Concatenate Maximum Minimum Multiply Subtract
+    BatchNormalization GroupNormalization LayerNormalization RMSNormalization SpectralNormalization UnitNormalization
+    AveragePooling2D MaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
+    Cropping2D Flatten Permute Reshape UpSampling2D ZeroPadding2D
+    ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D
+    CenterCrop Normalization Rescaling Resizing
+    AugMix AutoContrast Pipeline RandAugment Solarization
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
+    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+"""
+
+LAYERS = {name: "keras.layers" for name in _KERAS_LAYERS.split()} | {"LayerScale": "keras.src.applications.convnext"}
+
+_OPERATIONS = {
+    "keras.src.ops.numpy": """
+        Absolute Add Amax Amin Clip Concatenate Divide Exp ExpandDims Flip GetItem Log Log1p Matmul Max Maximum Mean Min
+        Minimum Moveaxis Multiply Negative Pad Power Ravel Reciprocal Reshape Sqrt Square Squeeze Stack Std Subtract Sum
+        Swapaxes Tanh Transpose TrueDivide Var
+    """,
+    "keras.src.ops.nn": """
+        AveragePool Celu DepthToSpace Elu Gelu HardSigmoid HardSilu HardTanh LeakyRelu LogSigmoid LogSoftmax MaxPool
+        Normalize Relu Relu6 Selu Sigmoid Silu Softmax Softplus Softsign SpaceToDepth
+    """,
+    "keras.src.ops.core": "Cast StopGradient",
+    "keras.src.ops.image": "CropImages PadImages RGBToGrayscale Resize",
+    "keras.src.ops.math": "Rsqrt",
+}
+
+OPERATIONS = {name: module for module, names in _OPERATIONS.items() for name in names.split()}
+
+ACTIVATIONS = frozenset(
+    """
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
+    log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax squareplus
+    swish tanh tanh_shrink threshold
+    """.split()
+)
+
+# How layers compute; quantised ones keep no plain weights.
+POLICIES = frozenset({"float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"})
+# What numbers in an architecture may be: no strings or records, whose width is made up by the file.
+NUMBERS = frozenset({"float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool"})
 
 _DEPTH = 100
 _DILATION = 64
@@ -24,7 +78,7 @@ _WITHOUT_MODULE = ("keras.layers", *MODELS.values())
 _RETIRED = (("DepthwiseConv2D", "groups", 1), ("SeparableConv2D", "groups", 1), ("Conv2DTranspose", "groups", 1))
 
 
-def checked_config(config: object) -> dict:
+def check_config(config: object) -> dict:
     """A copy of an architecture, as decoded JSON, that is safe to build.
 
     Raises:
@@ -94,7 +148,7 @@ def _module(value: dict, what: str, layer: str) -> str | None:
 
 
 def _is_operation(value: dict) -> bool:
-    """Whether it is Keras' operation and not the layer of the same name, such as Add; layers say what is trained."""
+    """True for Keras' operation, not the layer of the same name, such as Add; layers say what is trained."""
     module = value.get("module")
     return ".ops." in f"{module}." if module else "trainable" not in value["config"]
 

@@ -1,4 +1,4 @@
-"""A class's own model files: where they are and what they are called. They are not read here, nor is Keras imported."""
+"""Custom model files: where they are and their names. They are not read here, nor is Keras imported."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ PREFIX = "own/"
 
 
 @dataclass(frozen=True)
-class OwnFile:
-    """A model file of one's own; the interface is that of the other sources of weights."""
+class CustomFile:
+    """The file of a custom model; the interface is that of the other sources of weights."""
 
     path: Path
     here: ClassVar[str] = "your own"
@@ -28,7 +28,7 @@ class OwnFile:
         return self.path.stat().st_size if self.find() else None
 
     def is_whole(self) -> bool:
-        """Whether there is such a file; what is in it is checked when it is loaded."""
+        """True if there is such a file; its contents are checked when it is loaded."""
         return self.find() is not None
 
     def download(self, progress: Callable[[float], None]) -> Path:
@@ -62,12 +62,12 @@ class OwnFile:
 
     @property
     def sidecar_name(self) -> str:
-        """What the file beside it is called that may say what the model's file does not: cats.json for cats.keras."""
+        """Name of the sidecar, which may say what the model's file does not: cats.json for cats.keras."""
         return f"{self.path.stem}.json"
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class CustomModel:
     """A model file that was found.
 
     Attributes:
@@ -77,11 +77,11 @@ class OwnModel:
     """
 
     name: str
-    source: OwnFile
+    source: CustomFile
     sidecar: Path | None
 
     def read_sidecar(self) -> Sidecar:
-        """What the file beside it says; nothing where there is none (ModelError: it cannot be understood)."""
+        """Read the file beside it; empty where there is none (ModelError: it cannot be understood)."""
         return read_sidecar(self.sidecar) if self.sidecar else Sidecar()
 
     @property
@@ -96,8 +96,8 @@ class OwnModel:
             return self.source.path.stem
 
 
-def list_own(folder: Path | None, extra: Sequence[Path] = ()) -> list[OwnModel]:
-    """The own models of a folder, by name, and then those that were named one by one.
+def list_custom_models(folder: Path | None, extra: Sequence[Path] = ()) -> list[CustomModel]:
+    """List the custom models of a folder, by name, and then those that were named one by one.
 
     In the folder, what counts is files that end in `.keras`, `.h5` or `.hdf5`. Hidden files, folders inside, and links
     to places outside are passed over, so that whoever may put files there cannot have others read. Files named one by
@@ -112,7 +112,7 @@ def list_own(folder: Path | None, extra: Sequence[Path] = ()) -> list[OwnModel]:
         if path.resolve() not in known:
             files.append(path)
             known.add(path.resolve())
-    return [OwnModel(name, OwnFile(path), _sidecar(path, folder)) for name, path in _named(files)]
+    return [CustomModel(name, CustomFile(path), _sidecar(path, folder)) for name, path in _named(files)]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -133,7 +133,7 @@ def _counts(path: Path, folder: Path) -> bool:
 
 
 def _sidecar(path: Path, folder: Path | None) -> Path | None:
-    sidecar = path.with_name(OwnFile(path).sidecar_name)
+    sidecar = path.with_name(CustomFile(path).sidecar_name)
     from_folder = folder is not None and path.parent == folder
     return sidecar if (_counts(sidecar, folder) if from_folder else sidecar.is_file()) else None
 

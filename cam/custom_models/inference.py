@@ -1,4 +1,4 @@
-"""What an own model's file does not say: the names of its classes, what its numbers stand for, its photos' size."""
+"""Guess what a custom model's file does not say: names of classes, preprocessing, size of photos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _OTHERWISE = "0..1"
 
 @dataclass(frozen=True)
 class Completed:
-    """All that is needed to explain an own model.
+    """All that is needed to explain a custom model.
 
     Attributes:
         title: its name on screen.
@@ -95,7 +95,7 @@ def _of_known_base(network: keras.Model) -> str | None:
 
 
 def _input_range(network: keras.Model) -> str | None:
-    """What a network takes that scales its photos itself, before its first trained layer; None where it does not."""
+    """Preprocessing of a network that scales its photos itself before its first trained layer; None if it does not."""
     for node in _calls(network):
         if (takes_bytes := _takes_bytes(node)) is not None:
             return "0..255" if takes_bytes else "0..1"
@@ -105,7 +105,7 @@ def _input_range(network: keras.Model) -> str | None:
 
 
 def _takes_bytes(node) -> bool | None:
-    """Whether a call scales numbers of 0..255 (or of 0..1: False); None where it does not scale."""
+    """True if a call scales numbers of 0..255, False for 0..1; None where it does not scale."""
     layer = node.operation
     if kind(layer) == "Rescaling":
         return _largest(layer.scale) < 0.1

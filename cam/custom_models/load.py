@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from cam.custom_models.archive import read_contents
-from cam.custom_models.config import checked_config
+from cam.custom_models.config import check_config
 from cam.custom_models.inference import guess
 from cam.custom_models.memory import Demand, build, measure
 from cam.custom_models.sidecar import Sidecar, read_sidecar
@@ -18,7 +18,7 @@ from cam.models.registry import ModelSpec
 from cam.models.weights import megabytes
 
 
-def open_own(path: Path, *, limit_bytes: int) -> keras.Model:
+def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
     """The network in a `.keras`, `.h5` or `.hdf5` file, ready to run.
 
     Args:
@@ -31,7 +31,7 @@ def open_own(path: Path, *, limit_bytes: int) -> keras.Model:
     try:
         with tempfile.TemporaryDirectory(prefix="classcam-", ignore_cleanup_errors=True) as folder:
             contents = read_contents(path, Path(folder))
-            config = checked_config(contents.architecture)
+            config = check_config(contents.architecture)
             demand = measure(config)
             _check_limit(demand, limit_bytes)
             weights = contents.weights()

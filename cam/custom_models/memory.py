@@ -1,4 +1,4 @@
-"""How much memory an own model asks for, found out before any of it is given.
+"""Measure the memory that a custom model asks for, before any of it is given.
 
 The network is built without values in its weights, and the shapes of what its layers put out for one photo are worked
 out one by one. (Keras makes the constants of a Normalization layer at once, so that is left out of this sketch.)
@@ -22,7 +22,7 @@ _STAND_IN = "Identity"
 
 @dataclass(frozen=True)
 class Demand:
-    """What a network asks for.
+    """The memory that a network asks for.
 
     Attributes:
         numbers: how many its weights are, trained or not.
@@ -39,7 +39,7 @@ class Demand:
 
 
 def build(config: dict) -> keras.Model:
-    """The network of an architecture that `checked_config` gave, its weights still to be loaded."""
+    """The network of an architecture that `check_config` gave, its weights still to be loaded."""
     kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
     return kind.from_config(copy.deepcopy(config["config"]))  # Keras takes the description apart
 

@@ -1,4 +1,4 @@
-"""The small file beside an own model that says what the model's file does not: `cats.json` beside `cats.keras`."""
+"""Sidecars, files beside custom models that say what the model does not: `cats.json` beside `cats.keras`."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LETTERS = 200
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What is said of a model; None where nothing is.
+    """The entries of a sidecar; None for those that are not there.
 
     Attributes:
         title: its name on screen.

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class Family(NamedTuple):
-    """What the networks of one paper share.
+    """The networks of one paper, and what they have in common.
 
     Attributes:
         folder: the URL that their weights files are in.

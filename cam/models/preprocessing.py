@@ -1,4 +1,4 @@
-"""What networks are trained on: from RGB 0..255 to the numbers that a network expects. One row each, NumPy only."""
+"""Preprocessings: RGB 0..255 to the numbers that a network was trained on. One row each, NumPy only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """One way: `apply` takes RGB 0..255 of any shape (..., 3) and returns float32 of the same shape."""
+    """One preprocessing: `apply` takes RGB 0..255 of any shape (..., 3) and returns float32 of the same shape."""
 
     name: str
     title: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from cam.backends.turns import default_passes
-from cam.custom_models.discovery import SUFFIXES, OwnFile, OwnModel, list_own
+from cam.custom_models.discovery import SUFFIXES, CustomFile, CustomModel, list_custom_models
 from cam.errors import ModelError
 from cam.models.catalog import FAMILIES, Family, Row
 from cam.models.weights import KerasFile, Source, Wheel
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     import keras
 
 
+_PROJECT = Path(__file__).parents[2]
+
+
 def default_models_folder() -> Path | None:
     """The folder `models` beside `streamlit_app.py`, None where there is none.
 
     An installed package has no app beside it, and a folder of that name there would be someone else's.
     """
-    project = Path(__file__).parents[2]
-    folder = project / "models"
-    return folder if folder.is_dir() and (project / "streamlit_app.py").is_file() else None
+    folder = _PROJECT / "models"
+    return folder if folder.is_dir() and (_PROJECT / "streamlit_app.py").is_file() else None
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,12 @@ class ModelSpec:
 
     @property
     def own(self) -> bool:
-        """Whether it is somebody's own model, read from a file."""
-        return isinstance(self.source, OwnFile)
+        """True for a custom model, read from a file."""
+        return isinstance(self.source, CustomFile)
 
     @property
     def available(self) -> bool:
-        """Whether the weights are on this machine."""
+        """True if the weights are on this machine."""
         return self.source.find() is not None
 
     def resolve(self, options: LibraryOptions | None = None) -> "Callable[[Path], keras.Model]":
@@ -215,7 +217,7 @@ def custom_models_problem(options: LibraryOptions | None = None) -> str | None:
 
 def _custom_specs(options: LibraryOptions | None) -> list[ModelSpec]:
     options = options or LibraryOptions()
-    return [custom_spec(model) for model in list_own(options.models_folder, options.model_files)]
+    return [custom_spec(model) for model in list_custom_models(options.models_folder, options.model_files)]
 
 
 def spec_of(name: str | Path, options: LibraryOptions | None = None) -> ModelSpec:
@@ -228,18 +230,18 @@ def spec_of(name: str | Path, options: LibraryOptions | None = None) -> ModelSpe
     """
     path = Path(name)
     if path.suffix in SUFFIXES and str(name) not in {spec.name for spec in list_models(options)}:
-        return custom_spec(list_own(None, [path])[0])
+        return custom_spec(list_custom_models(None, [path])[0])
     return find_spec(str(name), options)
 
 
-def custom_spec(model: OwnModel) -> ModelSpec:
+def custom_spec(model: CustomModel) -> ModelSpec:
     """Make the row of a custom model, with gaps that are filled when it is loaded."""
     unknown = dict.fromkeys(("preprocessing", "size", "whole_size", "stride", "parameters", "exact"))
     return ModelSpec(
         name=model.name,
         title=model.title,
         source=model.source,
-        builder="cam.custom_models.load:open_own",
+        builder="cam.custom_models.load:open_custom_model",
         licence="your own",
         sidecar=model.sidecar,
         **unknown,

@@ -8,7 +8,7 @@ from support.network_shapes import EXACT, GRADIENTS, SIZE, base, fill, gap, phot
 
 from cam.backends import network_output
 from cam.backends.classifier_head import find_head, score_tensor
-from cam.backends.graph import any_size, flattened, producer
+from cam.backends.graph import any_size, inline_networks, producer
 from cam.backends.target_layers import layer_tensor, offered_layers
 from cam.errors import ModelError
 
@@ -49,7 +49,7 @@ def assert_scores(network, photos):
 
 @pytest.mark.parametrize("shape", GRADIENTS)
 def test_the_scores_of_every_kind_of_head_give_the_networks_own_output(shape):
-    network = flattened(fill(GRADIENTS[shape]()))
+    network = inline_networks(fill(GRADIENTS[shape]()))
     assert_scores(network, photo())
     scores, activation = scores_of(network, photo())
     assert (activation, scores.shape[1]) == ACTIVATIONS[shape]
@@ -59,7 +59,7 @@ def test_the_scores_of_every_kind_of_head_give_the_networks_own_output(shape):
 
 @pytest.mark.parametrize("shape", EXACT)
 def test_the_scores_of_a_linear_head_are_those_of_its_weights(shape):
-    network = flattened(fill(EXACT[shape]()))
+    network = inline_networks(fill(EXACT[shape]()))
     scores, activation = scores_of(network, photo())
     head = find_head(network)
     maps = np.asarray(keras.Model(network.inputs[0], head.features)(photo(), training=False))
@@ -83,26 +83,26 @@ def test_the_scores_of_networks_of_keras_applications(name, gain, options):
 
 
 def test_scores_share_the_weights_of_the_layer():
-    network = flattened(tail(gap(), layers.LayerNormalization(), layers.Dense(2, "softmax")))
+    network = inline_networks(tail(gap(), layers.LayerNormalization(), layers.Dense(2, "softmax")))
     score = keras.Model(network.inputs[0], score_tensor(network)[0])
     network.layers[-1].set_weights([np.zeros((5, 2), np.float32), np.array([3, -4], np.float32)])
     np.testing.assert_array_equal(np.asarray(score(photo())), [[3, -4]] * 2)
 
 
 def test_one_unit_gives_half_its_sum_for_and_against():
-    network = flattened(tail(layers.GlobalMaxPooling2D(), layers.Dense(1, "sigmoid")))
+    network = inline_networks(tail(layers.GlobalMaxPooling2D(), layers.Dense(1, "sigmoid")))
     network.layers[-1].set_weights([np.zeros((5, 1), np.float32), np.array([3], np.float32)])
     scores, activation = scores_of(network, photo())
     assert (scores.tolist(), activation) == ([[-1.5, 1.5]] * 2, "softmax")
 
 
 def test_scores_that_exist_in_the_graph_are_not_computed_anew():
-    network = flattened(GRADIENTS["VGG, softmax outside"]())
+    network = inline_networks(GRADIENTS["VGG, softmax outside"]())
     assert score_tensor(network)[0] is producer(network.outputs[0]).input_tensors[0]
 
 
 def test_scores_follow_from_the_maps_alone():
-    network = flattened(fill(GRADIENTS["VGG"]()))
+    network = inline_networks(fill(GRADIENTS["VGG"]()))
     scores, _ = score_tensor(network)
     maps = layer_tensor(network, offered_layers(network)[-1])
     features, expected = keras.Model(network.inputs[0], [maps, scores])(photo(), training=False)
@@ -113,7 +113,7 @@ def test_scores_follow_from_the_maps_alone():
 @pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
 def test_scores_of_half_precision_become_float32(policy):
     head = [layers.Dense(3, "softmax", dtype=policy)]
-    network = flattened(fill(tail(gap(), layers.LayerNormalization(dtype=policy), *head)))
+    network = inline_networks(fill(tail(gap(), layers.LayerNormalization(dtype=policy), *head)))
     scores, activation = scores_of(network, photo())
     assert scores.dtype == np.float32
     expected = np.asarray(network(photo(), training=False)).astype(np.float32)
@@ -130,7 +130,7 @@ def test_scores_of_half_precision_become_float32(policy):
 )
 def test_an_output_that_is_no_score_a_class_is_refused(after, reason):
     with pytest.raises(ModelError, match=reason):
-        score_tensor(flattened(tail(*after)))
+        score_tensor(inline_networks(tail(*after)))
 
 
 def test_a_network_of_two_outputs_is_refused():
@@ -138,4 +138,4 @@ def test_a_network_of_two_outputs_is_refused():
     pooled = base(average=True)(inputs)
     network = keras.Model(inputs, [layers.Dense(4)(pooled), layers.Dense(4)(pooled)], name="twins")
     with pytest.raises(ModelError, match="'twins' has 2 outputs instead of one"):
-        score_tensor(flattened(network))
+        score_tensor(inline_networks(network))

@@ -7,7 +7,7 @@ from keras import layers
 from support.network_shapes import EXACT, GRADIENTS, base, fill, gap, photo
 
 from cam.backends.classifier_head import find_head
-from cam.backends.graph import any_size, flattened
+from cam.backends.graph import any_size, inline_networks
 from cam.backends.target_layers import cell_stride, layer_tensor, layers_with_maps, map_tensors, offered_layers
 from cam.errors import ModelError
 
@@ -47,12 +47,12 @@ def test_of_each_size_of_map_the_last_layer_that_everything_passes_through_is_of
 
 def test_the_last_layer_offered_is_the_one_that_a_linear_head_averages():
     for make in (residual, *(EXACT[shape] for shape in ("three deep", "one name twice", "mean operation"))):
-        network = flattened(make())
+        network = inline_networks(make())
         assert layer_tensor(network, offered_layers(network)[-1]) is find_head(network).features
 
 
 def test_maps_of_one_cell_and_the_preparation_of_the_photo_are_left_out():
-    network = flattened(EXACT["caffe operations"]())
+    network = inline_networks(EXACT["caffe operations"]())
     kinds = [type(tensor._keras_history.operation).__name__ for tensor in map_tensors(network).values()]
     assert kinds == ["Conv2D", "ReLU", "Conv2D", "Add"]
 
@@ -83,7 +83,7 @@ def test_a_layer_used_twice_stands_where_it_is_used_last():
 
 def test_layers_of_a_flattened_network_give_tensors_of_its_own_graph():
     network = fill(keras.Sequential([base(), gap(), layers.Dense(3)]))
-    flat = flattened(network)
+    flat = inline_networks(network)
     (name,) = [name for name in layers_with_maps(flat) if name.startswith("add")]
     maps = np.asarray(keras.Model(flat.inputs[0], layer_tensor(flat, name))(photo(), training=False))
     np.testing.assert_array_equal(maps, np.asarray(network.layers[0](photo(), training=False)))
@@ -138,7 +138,7 @@ def test_the_pitch_of_cells(case):
 
 
 def test_the_pitch_is_known_where_only_the_scores_need_one_size():
-    network = flattened(GRADIENTS["VGG"]())
+    network = inline_networks(GRADIENTS["VGG"]())
     assert cell_stride(network, offered_layers(network)[-1]) == (4, 4)
 
 

@@ -21,7 +21,7 @@ def models(own_models):
         path.unlink()
 
 
-def open_own(new_page, name: str, **options):
+def open_custom_model(new_page, name: str, **options):
     page = new_page(**options)
     page.goto(f"/?network=own/{name}")
     wait_for_heat(page)
@@ -38,7 +38,7 @@ def form(page):
 
 
 def test_a_correction_is_seen_by_who_made_it_and_by_nobody_else(models, new_page):
-    page, other = open_own(new_page, "plain"), open_own(new_page, "plain", alone=True)
+    page, other = open_custom_model(new_page, "plain"), open_custom_model(new_page, "plain", alone=True)
     opened = form(page)
     choose_option(page, "own_preprocessing_own-plain", "−1 to 1")
     opened.locator("textarea").fill("red\ngreen")
@@ -57,7 +57,7 @@ def test_a_correction_is_seen_by_who_made_it_and_by_nobody_else(models, new_page
 
 
 def test_the_file_that_is_saved_holds_what_the_page_uses(models, new_page):
-    page = open_own(new_page, "plain")
+    page = open_custom_model(new_page, "plain")
     with page.expect_download() as download:
         form(page).get_by_role("button", name="Save plain.json").click()
     assert download.value.suggested_filename == "plain.json"
@@ -70,7 +70,7 @@ def test_the_file_that_is_saved_holds_what_the_page_uses(models, new_page):
 
 
 def test_names_from_a_file_are_read_as_they_are_written_and_fetch_nothing(models, new_page):
-    page = open_own(new_page, "hostile")
+    page = open_custom_model(new_page, "hostile")
     assert sorted(ranked(page)) == ["# heading", HOSTILE]
     expect(page.locator("[data-testid=stExpander] summary")).to_contain_text(f"{HOSTILE}. Guessed")
     page.get_by_role("link", name="Compare").click()

@@ -13,7 +13,7 @@ import pytest
 from keras import layers
 from support.custom_files import LIMIT, ending, layer, refuse, save, sequential, weights, write_keras
 
-from cam.custom_models.load import open_own
+from cam.custom_models.load import open_custom_model
 from cam.errors import ModelError
 
 
@@ -87,7 +87,7 @@ def test_a_file_with_a_wrong_bit_opens_or_is_refused(tmp_path, good, suffix):
         data[place] ^= 1 << rng.randrange(8)
         path = write(tmp_path, suffix, data)
         try:
-            opened = open_own(path, limit_bytes=LIMIT)
+            opened = open_custom_model(path, limit_bytes=LIMIT)
         except ModelError:
             refused += 1
         else:
@@ -134,7 +134,9 @@ def test_a_zip_with_other_members_than_keras_writes_is_refused(tmp_path, good, c
 
 
 def test_a_zip_that_is_written_again_without_changes_opens(tmp_path, good):
-    assert open_own(write(tmp_path, ".keras", rezipped(good[".keras"])), limit_bytes=LIMIT).count_params() == 62
+    assert (
+        open_custom_model(write(tmp_path, ".keras", rezipped(good[".keras"])), limit_bytes=LIMIT).count_params() == 62
+    )
 
 
 def test_an_encrypted_zip_is_refused(tmp_path, good):
@@ -182,4 +184,4 @@ def test_what_keras_cannot_build_is_refused_with_its_reason(tmp_path):
 
 def test_a_broken_file_does_not_keep_another_from_opening(tmp_path, good):
     refuse(write(tmp_path, ".h5", good[".h5"][:3000]))
-    assert open_own(write(tmp_path, ".keras", good[".keras"]), limit_bytes=LIMIT).output_shape == (None, 2)
+    assert open_custom_model(write(tmp_path, ".keras", good[".keras"]), limit_bytes=LIMIT).output_shape == (None, 2)

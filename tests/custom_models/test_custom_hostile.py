@@ -18,7 +18,7 @@ from support.custom_files import (
 )
 
 from cam.custom_models import load
-from cam.custom_models.config import checked_config
+from cam.custom_models.config import check_config
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +190,7 @@ def test_what_is_built_holds_nothing_of_the_file_but_plain_values_and_layers_of_
     dense["config"]["activation"]["registered_name"] = "relu"
     dense |= {"build_config": custom, "compile_config": custom, "shared_object_id": 7, "other": custom}
     model = sequential(dense) | {"compile_config": custom, "build_config": custom}
-    checked = checked_config(model)["config"]["layers"][1]
+    checked = check_config(model)["config"]["layers"][1]
     settings = {"name": "dense", "units": 2, "kernel_initializer": "zeros", "bias_regularizer": None}
     settings |= {"kernel_constraint": None, "seed": None, "activation": "relu"}
     assert checked == {"class_name": "Dense", "module": "keras.layers", "registered_name": None, "config": settings}
@@ -200,7 +200,7 @@ def test_what_a_layer_is_called_with_is_kept():
     numbers = {"class_name": "__numpy__", "config": {"value": [1.5], "dtype": "float32"}}
     part = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": -1}}
     call = layer("Add", "add", "keras.src.ops.numpy") | {"registered_name": "Add", "args": [numbers, part]}
-    checked = checked_config(functional(call))["config"]["layers"][1]
+    checked = check_config(functional(call))["config"]["layers"][1]
     assert checked["inbound_nodes"] == [{"args": [tensor("photo"), numbers, part], "kwargs": {}}]
     assert checked["module"] == "keras.src.ops.numpy"
 
@@ -208,7 +208,7 @@ def test_what_a_layer_is_called_with_is_kept():
 def test_the_checked_copy_shares_nothing_with_what_was_read():
     config = sequential(*ending())
     before = json.dumps(config)
-    checked = checked_config(config)
+    checked = check_config(config)
     checked["config"]["layers"][2]["config"]["units"] = 99
     assert json.dumps(config) == before
     assert np.shape(checked["config"]["layers"]) == (3,)

@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 from support.custom_files import LIMIT, refuse, save
 
-from cam.custom_models.load import open_own
+from cam.custom_models.load import open_custom_model
 
 SHAPE = (16, 16, 3)
 
@@ -132,7 +132,7 @@ def scores(network) -> np.ndarray:
 def test_a_model_gives_the_same_scores_after_it_is_opened(tmp_path, make, suffix):
     keras.utils.set_random_seed(3)
     model = make()
-    opened = open_own(save(model, tmp_path / f"model{suffix}"), limit_bytes=LIMIT)
+    opened = open_custom_model(save(model, tmp_path / f"model{suffix}"), limit_bytes=LIMIT)
     np.testing.assert_array_equal(scores(opened), scores(model))
     assert not opened.compiled
 
@@ -141,7 +141,7 @@ def test_weights_in_bfloat16_open_from_the_format_that_has_them(tmp_path):
     keras.utils.set_random_seed(3)
     model = brain_float()
     np.testing.assert_array_equal(
-        scores(open_own(save(model, tmp_path / "model.keras"), limit_bytes=LIMIT)), scores(model)
+        scores(open_custom_model(save(model, tmp_path / "model.keras"), limit_bytes=LIMIT)), scores(model)
     )
 
 
@@ -164,7 +164,7 @@ def test_what_keras_applications_are_made_of_opens_in_both_formats(tmp_path, mak
     keras.utils.set_random_seed(3)
     model = make()
     photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
-    opened = open_own(save(model, tmp_path / f"model{suffix}"), limit_bytes=LIMIT)
+    opened = open_custom_model(save(model, tmp_path / f"model{suffix}"), limit_bytes=LIMIT)
     np.testing.assert_array_equal(opened(photo), model(photo))
 
 
@@ -201,7 +201,7 @@ def test_a_model_in_the_format_of_tensorflow_2_opens(tmp_path):
         old = as_keras_2(json.loads(file.attrs["model_config"]))
         file.attrs["model_config"] = json.dumps(old).encode()
         assert '"batch_input_shape"' in json.dumps(old) and '"groups"' in json.dumps(old)
-    np.testing.assert_array_equal(scores(open_own(path, limit_bytes=LIMIT)), scores(model))
+    np.testing.assert_array_equal(scores(open_custom_model(path, limit_bytes=LIMIT)), scores(model))
 
 
 @pytest.mark.parametrize(

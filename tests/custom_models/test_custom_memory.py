@@ -6,13 +6,13 @@ import keras
 import pytest
 from support.custom_files import LIMIT, ending, functional, layer, refuse, sequential, write_keras
 
-from cam.custom_models.config import checked_config
+from cam.custom_models.config import check_config
 from cam.custom_models.memory import build, measure
 
 
 def test_weights_and_the_largest_output_are_counted():
     conv = layer("Conv2D", "conv", filters=5, kernel_size=[3, 3], padding="same")
-    demand = measure(checked_config(sequential(conv, *ending())))
+    demand = measure(check_config(sequential(conv, *ending())))
     assert demand.numbers == (3 * 3 * 3 * 5 + 5) + (5 * 2 + 2)
     assert demand.weight_bytes == 4 * demand.numbers
     assert (demand.largest, demand.largest_bytes) == ("conv", 4 * 8 * 8 * 5)
@@ -20,23 +20,23 @@ def test_weights_and_the_largest_output_are_counted():
 
 def test_a_network_for_any_size_is_measured_at_224():
     conv = layer("Conv2D", "conv", filters=5, kernel_size=[3, 3], strides=[2, 2], padding="same")
-    demand = measure(checked_config(sequential(conv, *ending(), shape=(None, None, 3))))
+    demand = measure(check_config(sequential(conv, *ending(), shape=(None, None, 3))))
     assert (demand.largest, demand.largest_bytes) == ("photo", 4 * 224 * 224 * 3)
     conv["config"]["filters"] = 100
-    demand = measure(checked_config(sequential(conv, *ending(), shape=(None, None, 3))))
+    demand = measure(check_config(sequential(conv, *ending(), shape=(None, None, 3))))
     assert (demand.largest, demand.largest_bytes) == ("conv", 4 * 112 * 112 * 100)
 
 
 def test_a_layer_in_a_model_inside_is_measured_at_the_size_it_is_given():
     inner = sequential(layer("Conv2D", "conv", filters=7, kernel_size=[1, 1]), shape=(None, None, 3))
     inner["config"]["name"] = "inner"
-    demand = measure(checked_config(functional(layer("UpSampling2D", "up", size=[10, 10]), inner, *ending())))
+    demand = measure(check_config(functional(layer("UpSampling2D", "up", size=[10, 10]), inner, *ending())))
     assert (demand.largest, demand.largest_bytes) == ("conv", 4 * 80 * 80 * 7)
 
 
 def test_half_precision_takes_half():
     conv = layer("Conv2D", "conv", filters=5, kernel_size=[3, 3], padding="same", dtype="bfloat16")
-    demand = measure(checked_config(sequential(conv, *ending())))
+    demand = measure(check_config(sequential(conv, *ending())))
     assert demand.weight_bytes == 2 * (3 * 3 * 3 * 5 + 5) + 4 * (5 * 2 + 2)
     assert demand.largest_bytes == 4 * 8 * 8 * 3  # the photo; the convolution puts out 2 * 8 * 8 * 5
 
@@ -44,7 +44,7 @@ def test_half_precision_takes_half():
 def test_measuring_leaves_nothing_in_what_is_built_later():
     """And no time goes into what weights would have begun as."""
     conv = layer("Conv2D", "conv", filters=5, kernel_size=[3, 3], kernel_initializer="orthogonal")
-    config = checked_config(sequential(conv, *ending()))
+    config = check_config(sequential(conv, *ending()))
     assert measure(config) == measure(config)
     weights = build(config).weights
     assert [tuple(weight.shape) for weight in weights] == [(3, 3, 3, 5), (5,), (5, 2), (2,)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cam.custom_models.discovery import OwnFile, OwnModel, list_own
+from cam.custom_models.discovery import CustomFile, CustomModel, list_custom_models
 from cam.custom_models.sidecar import Sidecar
 from cam.errors import ModelError
 
@@ -22,18 +22,18 @@ def put(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"x")
 
 
-def found(models: list[OwnModel]) -> dict[str, str]:
+def found(models: list[CustomModel]) -> dict[str, str]:
     return {model.name: model.source.path.name for model in models}
 
 
 def test_model_files_of_a_folder_are_listed_by_name(folder):
     put(folder, "dogs.h5", "Cats.keras", "birds.hdf5", "notes.txt", "cats.json", "model.pt", "KERAS", "x.keras.bak")
     expected = {"own/birds": "birds.hdf5", "own/Cats": "Cats.keras", "own/dogs": "dogs.h5"}
-    assert list(found(list_own(folder)).items()) == list(expected.items())
+    assert list(found(list_custom_models(folder)).items()) == list(expected.items())
 
 
 def test_without_a_folder_there_are_none():
-    assert list_own(None) == []
+    assert list_custom_models(None) == []
 
 
 def test_hidden_files_folders_and_links_to_elsewhere_are_passed_over(folder, tmp_path):
@@ -45,13 +45,13 @@ def test_hidden_files_folders_and_links_to_elsewhere_are_passed_over(folder, tmp
     (folder / "up.keras").symlink_to(Path("..", "outside.keras"))
     (folder / "broken.keras").symlink_to(folder / "nothing.keras")
     (folder / "within.keras").symlink_to(folder / "real.keras")
-    assert found(list_own(folder)) == {"own/real": "real.keras", "own/within": "within.keras"}
+    assert found(list_custom_models(folder)) == {"own/real": "real.keras", "own/within": "within.keras"}
 
 
 def test_names_that_would_be_the_same_are_told_apart(folder, tmp_path):
     put(folder, "cats.keras", "cats.h5", "my model.keras", "my-model.keras", "Hunde & Katzen.keras", "???.keras")
     put(tmp_path, "cats.keras")
-    names = found(list_own(folder, [tmp_path / "cats.keras"]))
+    names = found(list_custom_models(folder, [tmp_path / "cats.keras"]))
     assert names == {
         "own/model": "???.keras",
         "own/cats.h5": "cats.h5",
@@ -65,7 +65,7 @@ def test_names_that_would_be_the_same_are_told_apart(folder, tmp_path):
 
 def test_names_are_safe_in_links(folder):
     put(folder, "a?b#c@d%2F..keras", "ünï.keras", "..x.keras", "-.keras")
-    for name in found(list_own(folder)):
+    for name in found(list_custom_models(folder)):
         assert name.startswith("own/")
         assert set(name[4:]) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -74,14 +74,14 @@ def test_files_named_one_by_one_come_last_and_once(folder, tmp_path):
     put(folder, "cats.keras")
     put(tmp_path, "a.h5")
     extra = [tmp_path / "missing.keras", folder / "cats.keras", tmp_path / "a.h5", tmp_path / "models" / ".." / "a.h5"]
-    models = list_own(folder, extra)
+    models = list_custom_models(folder, extra)
     assert list(found(models)) == ["own/cats", "own/missing", "own/a"]
     assert [model.source.find() is not None for model in models] == [True, False, True]
 
 
 def test_a_folder_that_cannot_be_read_is_a_model_error(tmp_path):
     with pytest.raises(ModelError, match="The folder of own models .*nothing cannot be read: No such file"):
-        list_own(tmp_path / "nothing")
+        list_custom_models(tmp_path / "nothing")
 
 
 def test_a_sidecar_belongs_to_the_file_it_is_named_after(folder, tmp_path):
@@ -89,7 +89,7 @@ def test_a_sidecar_belongs_to_the_file_it_is_named_after(folder, tmp_path):
     (folder / "cats.json").write_text('{"title": "Cats or dogs"}', "utf-8")
     (tmp_path / "secret.json").write_text('{"title": "Secret"}', "utf-8")
     (folder / "dogs.json").symlink_to(tmp_path / "secret.json")
-    birds, cats, dogs = list_own(folder)
+    birds, cats, dogs = list_custom_models(folder)
     assert (cats.sidecar, cats.title) == (folder / "cats.json", "Cats or dogs")
     assert (birds.sidecar, birds.title, birds.read_sidecar()) == (None, "birds", Sidecar())
     assert (dogs.sidecar, dogs.title) == (None, "dogs")
@@ -99,13 +99,13 @@ def test_a_sidecar_belongs_to_the_file_it_is_named_after(folder, tmp_path):
 def test_a_file_named_alone_has_its_sidecar_too(tmp_path):
     put(tmp_path, "cats.h5")
     (tmp_path / "cats.json").write_text('{"size": 96}', "utf-8")
-    (model,) = list_own(None, [tmp_path / "cats.h5"])
+    (model,) = list_custom_models(None, [tmp_path / "cats.h5"])
     assert model.read_sidecar() == Sidecar(size=96)
 
 
 def test_a_broken_sidecar_does_not_stop_the_listing(folder):
     put(folder, "cats.keras", "cats.json", "dogs.keras")
-    cats, dogs = list_own(folder)
+    cats, dogs = list_custom_models(folder)
     assert (cats.title, dogs.title) == ("cats", "dogs")
     with pytest.raises(ModelError, match="cats.json is no JSON"):
         cats.read_sidecar()
@@ -114,13 +114,13 @@ def test_a_broken_sidecar_does_not_stop_the_listing(folder):
 def test_where_a_file_is(folder):
     (folder / "small.keras").write_bytes(bytes(3 * 1024))
     (folder / "large.keras").write_bytes(bytes(3 * 2**20))
-    large, small = (model.source for model in list_own(folder))
+    large, small = (model.source for model in list_custom_models(folder))
     assert (small.place, large.place) == ("3 kB in models/", "3 MB in models/")
     assert small.require() == small.find() == folder / "small.keras"
 
 
 def test_a_file_that_is_not_there_says_so(folder):
-    source = OwnFile(folder / "gone.keras")
+    source = CustomFile(folder / "gone.keras")
     assert (source.find(), source.place) == (None, "not there")
     with pytest.raises(ModelError, match=r"There is no model file .*gone.keras. Expected one that model.save made"):
         source.require()
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_there_says_so(folder):
 
 def test_a_folder_in_place_of_a_file_says_so(folder):
     with pytest.raises(ModelError, match="models is a folder, as a SavedModel is"):
-        OwnFile(folder).require()
+        CustomFile(folder).require()
 
 
 def test_listing_imports_neither_keras_nor_tensorflow():

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cam.custom_models.load import open_own
+from cam.custom_models.load import open_custom_model
 from cam.errors import ModelError
 
 LIMIT = 2**27
@@ -88,7 +88,7 @@ def save(model, path: Path) -> Path:
 def refuse(path: Path, *, limit_bytes: int = LIMIT) -> str:
     """The text of the ModelError that opening a file must be; it begins with the file's name and ends a sentence."""
     with pytest.raises(ModelError) as refusal:
-        open_own(path, limit_bytes=limit_bytes)
+        open_custom_model(path, limit_bytes=limit_bytes)
     text = str(refusal.value)
     assert text.startswith(f"{path.name} cannot be opened: ")
     assert text.endswith(".")
