@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from html import escape
-from typing import ClassVar
 
 import numpy as np
 import scipy
@@ -137,8 +136,9 @@ class Scored:
 
     def _picture(self, best: Prediction) -> Image.Image:
         """The overlay; the heat alone without the photo, and the photo alone where the map would take many passes."""
-        scale = min(1.0, _PICTURE_SIDE / max(self.image_size))
-        size = tuple(max(1, round(side * scale)) for side in self.image_size)
+        width, height = self.image_size
+        scale = min(1.0, _PICTURE_SIDE / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
         photo = self.image and self.image.convert("RGB").resize(size, reducing_gap=3.0)
         if not self._is_cheap(best):
             return photo or Image.new("RGB", size)
@@ -174,14 +174,14 @@ class Explanation(Scored):
     network: str | None = field(default=None, kw_only=True)
     image: Image.Image | None = field(default=None, kw_only=True)
 
-    exact: ClassVar[bool] = True
-    method: ClassVar[Method] = METHODS["cam"]
+    exact = True
+    method = METHODS["cam"]
 
     def __post_init__(self) -> None:
         self._protect()
 
     @cached_property
-    def scores(self) -> np.ndarray:
+    def scores(self) -> np.ndarray:  # type: ignore[override]
         """float32 (classes,): the logits, summed in float64 so that they are right to the last digit."""
         return read_only(_scores(self.features, self.weight, self.bias))
 
@@ -243,12 +243,10 @@ def _load_weight(network: str) -> np.ndarray:
     from cam.model import load_model
 
     try:
-        head = load_model(network).head
+        model = load_model(network)
     except ModelError as error:
-        raise ModelError(
-            f"The maps of this explanation need the network {network}, as when it was made. {error}"
-        ) from error
-    return read_only(head.weight)
+        raise ModelError(f"The maps of this explanation need its network {network}. {error}") from error
+    return read_only(model.head.weight)
 
 
 class Attribution(Scored):

@@ -80,8 +80,8 @@ class Labels:
 @cache
 def imagenet_labels() -> Labels:
     """The 1,000 classes of ILSVRC 2012 in the usual order."""
-    with resources.files("cam").joinpath("imagenet_classes.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    text = resources.files("cam").joinpath("imagenet_classes.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
     return Labels(
         names=tuple(row["name"] for row in rows),
         synonyms=tuple(tuple(filter(None, row["synonyms"].split("; "))) for row in rows),

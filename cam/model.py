@@ -155,8 +155,10 @@ class Model:
         return self.backend.offered_layers
 
     @property
-    def head(self) -> Head | None:
-        """Its linear head: weights and biases; None where it has none."""
+    def head(self) -> Head:
+        """Its linear head: weights and biases (ModelError where it has none)."""
+        if self.backend.head is None:
+            raise ModelError(f"{self.spec.title} has no linear head. {self.refusal or ''}".rstrip())
         return self.backend.head
 
     @property
@@ -221,7 +223,7 @@ class Model:
             activation=self._activation,
         )
 
-    def explain_many(self, images: Sequence[Photo], *, fit: str = "whole") -> list[Explanation] | list[Attribution]:
+    def explain_many(self, images: Sequence[Photo], *, fit: str = "whole") -> list[Explanation | Attribution]:
         """Explain several photos as `explain` does; by TensorFlow those of one size share passes.
 
         Numbers differ from those of `explain` in the last digits only. A network that OpenVINO runs, or whose head is
@@ -289,8 +291,8 @@ class Model:
             features = average_maps(maps, extents, [view.mirrored for view in views])
         return Explanation(
             features,
-            network.head.weight,
-            network.head.bias,
+            self.head.weight,
+            self.head.bias,
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
@@ -315,7 +317,7 @@ class Model:
         if self.exact:
             maps = self.backend.feature_maps(pixels, passes=0)
             explained = self._explanation([maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
-            expected = self.backend.head.output(explained.scores)
+            expected = self.head.output(explained.scores)
         else:
             expected = self.backend.expected_output(pixels)
         error = float(np.abs(output - expected).max())
@@ -336,10 +338,7 @@ def _as_backend(network: "keras.Model | Backend", spec: ModelSpec) -> Backend:
     return KerasBackend(network, linear=spec.exact)
 
 
-Explained = TypeVar("Explained", Explanation, Attribution)
-
-
-def _attach(photo: Image.Image, explained: Explained) -> Explained:
+def _attach(photo: Image.Image, explained: Explanation | Attribution) -> Explanation | Attribution:
     # An explanation does not change for its users; here it is new.
     vars(explained)["image"] = photo
     return explained
@@ -349,7 +348,7 @@ def _as_rgb(image: Photo) -> Image.Image:
     if isinstance(image, Image.Image):
         return image if image.mode == "RGB" and not image.has_transparency_data else convert_to_rgb(image)
     if isinstance(image, (str, os.PathLike)):
-        return open_image(image)
+        return open_image(Path(image))
     if not isinstance(image, np.ndarray):
         given = type(image).__name__
     elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:

@@ -40,8 +40,8 @@ def normalize_heat(heatmap: np.ndarray, maximum: float | None = None) -> np.ndar
     """
     require_finite(heatmap)
     positive = np.clip(heatmap, 0.0, None).astype(np.float32)
-    maximum = positive.max() if maximum is None else np.float32(maximum)
-    return np.minimum(positive / maximum, 1.0) if maximum > 0 else np.zeros_like(positive)
+    top = positive.max() if maximum is None else np.float32(maximum)
+    return np.minimum(positive / top, 1.0) if top > 0 else np.zeros_like(positive)
 
 
 @cache

@@ -79,7 +79,7 @@ def test_a_digest_is_of_the_whole_file():
 def tiny(monkeypatch, make_tiny):
     """The tiny network in the place of every network; fresh, so it counts its passes from 0."""
     model = make_tiny()
-    monkeypatch.setattr("cam.model.load_model", lambda name: model)
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: model)
     monkeypatch.setattr(model_store, "_models", {})
     return model
 

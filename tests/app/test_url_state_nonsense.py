@@ -20,6 +20,7 @@ from cam.app.pages.compare import page as compare
 from cam.app.pages.guess import page as guess
 from cam.app.pages.inside import page as inside
 from cam.app.pages.occlusion import page as occlusion
+from cam.server import model_store
 
 FUNCTIONS = {
     see: "map_page",
@@ -133,7 +134,8 @@ def test_every_part_of_a_link_is_tried_here():
 
 def test_what_is_too_long_is_cut_before_it_is_looked_up(monkeypatch):
     seen = []
-    monkeypatch.setattr(url_state, "find_spec", lambda name: seen.append(name) or app_page.model_store.find_spec(name))
+    find_spec = model_store.find_spec
+    monkeypatch.setattr(model_store, "find_spec", lambda name: seen.append(name) or find_spec(name))
     at = open_page(network="x" * 10**5)
     assert max(map(len, seen)) == 200 and harmless(at)
 

@@ -274,7 +274,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_said(plan, tiny_model, tmp_p
 def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
     found = set()
     for installed in (False, True):
-        monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
+        monkeypatch.setattr("cam.batch.plan.has_openvino", lambda installed=installed: installed)
         found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
     assert len(found) == 4
 
@@ -284,6 +284,6 @@ def test_a_network_that_openvino_never_runs_is_the_same_with_it_and_without(monk
     monkeypatch.setattr("cam.batch.plan.spec_of", lambda name: spec)
     found = set()
     for installed in (False, True):
-        monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
+        monkeypatch.setattr("cam.batch.plan.has_openvino", lambda installed=installed: installed)
         found.add(network_digest("efficientnet-lite0"))
     assert len(found) == 1

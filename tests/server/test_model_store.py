@@ -10,9 +10,9 @@ import streamlit as st
 
 from cam.app import cache
 from cam.errors import ModelError
-from cam.models.registry import find_spec
 from cam.models.weights import KerasFile
 from cam.server import model_store
+from cam.server.model_store import find_spec
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ class _Loads(list):
         super().__init__()
         monkeypatch.setattr("cam.model.load_model", self.load)
 
-    def load(self, name):
+    def load(self, name, options):
         self.append((name, threading.current_thread().name))
         if find_spec(name).available:
             return name
@@ -63,7 +63,7 @@ def test_a_network_is_loaded_once_by_the_one_thread_that_loads(loads):
 
 def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
     go = threading.Event()
-    monkeypatch.setattr("cam.model.load_model", lambda name: go.wait(30) and name)
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: go.wait(30) and name)
     future = model_store.request_model("efficientnet-lite0")
     assert not future.done()
     go.set()
@@ -74,7 +74,7 @@ def test_a_request_does_not_wait_for_the_network(loads, monkeypatch):
 def test_the_first_network_is_loaded_ahead_without_a_visitor(loads, monkeypatch, by_openvino):
     asked, waited, request = [], [], model_store.request_model
     # TensorFlow's import would hold up the first page; OpenVINO's does not.
-    monkeypatch.setattr("cam.server.model_store.is_installed", lambda: by_openvino)
+    monkeypatch.setattr("cam.server.model_store.has_openvino", lambda: by_openvino)
     monkeypatch.setattr(model_store.time, "sleep", waited.append)
     monkeypatch.setattr(model_store, "request_model", lambda name: (request(name), asked.append(name)))
     before = []
@@ -98,7 +98,7 @@ def test_a_network_that_failed_is_tried_again_only_with_new_weights(loads):
 
 def test_weights_that_did_not_work_are_tried_again_when_they_were_replaced(loads, monkeypatch):
     tried = []
-    monkeypatch.setattr("cam.model.load_model", lambda name: tried.append(name) or 1 / 0)
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: tried.append(name) or 1 / 0)
     put_weights()
     for _ in range(3):
         assert isinstance(model_store.request_model("resnet50").exception(30), ZeroDivisionError)
@@ -241,7 +241,7 @@ def test_a_row_is_found_corrected_or_as_the_registry_has_it(row):
 
 def test_only_so_many_corrections_are_known_and_one_that_was_forgotten_can_be_made_known_again(row, monkeypatch):
     monkeypatch.setattr(model_store, "_MOST_CORRECTED", 2)
-    monkeypatch.setattr("cam.model.load_model", lambda name: StandIn(find_spec(name)))
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: StandIn(find_spec(name)))
     first, second = (model_store.correct(row, size=size) for size in (64, 96))
     assert model_store.request_model(first.name).result(30).spec is first
     assert model_store.register(first) is first
@@ -255,7 +255,7 @@ def test_only_so_many_corrections_are_known_and_one_that_was_forgotten_can_be_ma
 
 def test_a_correction_is_made_of_the_network_that_is_loaded_already(row, monkeypatch):
     loaded = []
-    monkeypatch.setattr("cam.model.load_model", lambda name: loaded.append(name) or StandIn(find_spec(name)))
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: loaded.append(name) or StandIn(find_spec(name)))
     plain = model_store.request_model("own/cats").result(30)
     corrected = model_store.correct(row, labels=("x", "y"))
     assert model_store.request_model(corrected.name).result(30).spec is corrected
@@ -264,7 +264,7 @@ def test_a_correction_is_made_of_the_network_that_is_loaded_already(row, monkeyp
 
 
 def test_a_correction_of_a_network_that_cannot_be_loaded_fails_as_it_does(row, monkeypatch):
-    def refuse(name):
+    def refuse(name, options):
         raise ModelError("cats.keras cannot be opened.")
 
     monkeypatch.setattr("cam.model.load_model", refuse)
@@ -278,7 +278,7 @@ def test_a_network_that_failed_is_tried_again_when_the_file_or_the_one_beside_it
     row, monkeypatch, tmp_path, mended
 ):
     tried = []
-    monkeypatch.setattr("cam.model.load_model", lambda name: tried.append(name) or 1 / 0)
+    monkeypatch.setattr("cam.model.load_model", lambda name, options: tried.append(name) or 1 / 0)
     for _ in range(2):
         assert isinstance(model_store.request_model("own/cats").exception(30), ZeroDivisionError)
     assert tried == ["own/cats"]
