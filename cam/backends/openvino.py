@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cam.backends import Head
+from cam.backends import Backend, Head
 from cam.backends.imports import import_keras, import_openvino, pause_collection
 from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
 
@@ -87,7 +87,7 @@ def convert(network: "KerasBackend", pixels: np.ndarray) -> ConvertedNetwork:
 class OpenVINOBackend:
     """The `cam.backends.Backend` of a converted network."""
 
-    refusal = None
+    refusal: str | None = None
     # More than one photo a pass is slower: their activations leave the processor's caches.
     batch_size = 1
 
@@ -107,7 +107,8 @@ class OpenVINOBackend:
         core = openvino.Core()
         model = core.read_model(converted.graph, openvino.Tensor(converted.constants))
         self._compiled = core.compile_model(model, "CPU", compile_options(passes))
-        self.head, self.cell_stride, self.stride = converted.head, converted.cell_stride, converted.stride
+        self.head: Head | None = converted.head
+        self.cell_stride, self.stride = converted.cell_stride, converted.stride
         self.native_size, self.fixed_size = converted.native_size, converted.fixed_size
         self.activation, self.classes = converted.head.activation, converted.head.weight.shape[1]
         self.turns = pass_turns(passes)
@@ -172,7 +173,7 @@ class OpenVINOBackend:
         return self.keras.expected_output(pixels)
 
 
-def check_maps(backend: OpenVINOBackend, pixels: np.ndarray, expected: np.ndarray) -> None:
+def check_maps(backend: Backend, pixels: np.ndarray, expected: np.ndarray) -> None:
     """Compare maps with those of the Keras network it was made of (RuntimeError if they differ)."""
     found = backend.feature_maps(pixels, passes=0)
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf

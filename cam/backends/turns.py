@@ -125,10 +125,11 @@ def run_pass(turns: Turns, *failures: type[Exception]) -> Iterator[None]:
     Raises:
         ModelError: the runtime failed; the text says at what, and the cause is chained.
     """
+    expected: tuple[type[Exception], ...] = (MemoryError, RuntimeError, *failures)
     with turns:
         try:
             yield
-        except (MemoryError, RuntimeError, *failures) as error:
+        except expected as error:
             # TensorFlow's own, which is no MemoryError.
             no_room = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
             reason = "there is not enough memory" if no_room else f"it stopped with a {type(error).__name__}"

@@ -236,7 +236,6 @@ def spec_of(name: str | Path, options: LibraryOptions | None = None) -> ModelSpe
 
 def custom_spec(model: CustomModel) -> ModelSpec:
     """Make the row of a custom model, with gaps that are filled when it is loaded."""
-    unknown = dict.fromkeys(("preprocessing", "size", "whole_size", "stride", "parameters", "exact"))
     return ModelSpec(
         name=model.name,
         title=model.title,
@@ -244,7 +243,12 @@ def custom_spec(model: CustomModel) -> ModelSpec:
         builder="cam.custom_models.load:open_custom_model",
         licence="your own",
         sidecar=model.sidecar,
-        **unknown,
+        preprocessing=None,
+        size=None,
+        whole_size=None,
+        stride=None,
+        parameters=None,
+        exact=None,
     )
 
 

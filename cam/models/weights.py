@@ -23,8 +23,10 @@ class Source(Protocol):
 
     # Said of a network whose weights were on this machine before.
     here: ClassVar[str]
-    # Of the file in bytes, None where that is not known.
-    size: int | None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file, None where that is not known."""
 
     @property
     def place(self) -> str:
