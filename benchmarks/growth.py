@@ -102,6 +102,7 @@ def _steps_of(photo) -> dict[str, Callable]:
 def peak(paths: list[str]) -> dict[str, float]:
     """MB by which opening and showing a photo raises the peak of a process, and the peak of the one that decodes."""
     from cam.app import cache
+    from cam.images import open as open_module
 
     def most() -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -110,6 +111,8 @@ def peak(paths: list[str]) -> dict[str, float]:
     photo = cache.photo_of(Path(paths[0]).read_bytes(), "photo")
     before = most()
     cache.shown(photo)
+    # Its peak is told when it has ended.
+    open_module._POOL.close()
     return {"here": most() - before, "apart": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}
 
 

@@ -49,8 +49,5 @@ class ImageLimits:
             )
 
 
-DEFAULT_LIMITS = ImageLimits()
-
-
 def _megapixels(pixels: int) -> str:
     return f"{pixels / 1e6:{'.3g' if pixels < 1e9 else ',.0f'}} megapixels"

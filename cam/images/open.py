@@ -11,7 +11,7 @@ from PIL import Image
 from cam.errors import ImageError
 from cam.images.decode import HEAD
 from cam.images.formats import find_formats
-from cam.images.limits import DAMAGED, DEFAULT_LIMITS, TOO_LONG, ImageLimits
+from cam.images.limits import DAMAGED, TOO_LONG, ImageLimits
 from cam.sandbox import ChildError, ChildPool, LimitError, Limits
 
 _DECODE = "cam.images.decode:decode_photo"
@@ -23,7 +23,7 @@ def open_image(
     *,
     draft: bool = True,
     most_pixels: int | None = None,
-    limits: ImageLimits = DEFAULT_LIMITS,
+    limits: ImageLimits | None = None,
 ) -> Image.Image:
     """Open a photo as an upright 8-bit RGB image of at least 16 pixels a side and at most 40 megapixels.
 
@@ -36,7 +36,7 @@ def open_image(
         draft: give a JPEG, TIFF, AVIF or HEIC of which both sides have 2,400 pixels or more at 1/2, 1/4 or 1/8 of its
             size, a JPEG several times faster; False keeps every pixel.
         most_pixels: shrink a photo that still has more to about so many; None: as many as there are.
-        limits: on the file, the photo and what opening it may take.
+        limits: on the file, the photo and what opening it may take; None: those of `ImageLimits()`.
 
     Returns:
         The photo. `info["stored_size"]` is the (width, height) in pixels that it has in the file, upright.
@@ -44,6 +44,7 @@ def open_image(
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
     """
+    limits = limits or ImageLimits()
     data = _read(source, limits.max_bytes)
     of_child = Limits(
         memory_bytes=limits.memory_bytes,

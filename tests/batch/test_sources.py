@@ -9,7 +9,7 @@ import pytest
 
 from cam.batch.sources import SourceError, find_photos, listed_paths, printable, read_photo
 from cam.errors import ImageError
-from cam.images.limits import max_bytes
+from cam.settings import read_settings
 
 
 @pytest.fixture
@@ -145,5 +145,7 @@ def test_what_cannot_be_read_says_why(tree):
 
 def test_no_more_is_read_of_a_file_than_tells_that_it_is_too_large(tree):
     with open("large.jpg", "wb") as file:
-        file.truncate(max_bytes() + 1000)
-    assert len(read_photo("large.jpg")) == len(read_photo(f"file://{tree}/large.jpg")) == max_bytes() + 1
+        file.truncate(read_settings().photo_bytes + 1000)
+    assert (
+        len(read_photo("large.jpg")) == len(read_photo(f"file://{tree}/large.jpg")) == read_settings().photo_bytes + 1
+    )

@@ -1,6 +1,7 @@
 """Weights that are no plain arrays in their own file, or fewer than the architecture needs: each is a ModelError."""
 
 import io
+import struct
 import sys
 import tempfile
 
@@ -177,13 +178,20 @@ def test_a_crash_of_the_library_ends_its_own_process_only(tmp_path, monkeypatch,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit on memory")
-def test_texts_that_are_told_over_and_over_take_no_memory_here(tmp_path):
-    """Of variable length, and each the same megabyte of a small file."""
-    text = h5py.special_dtype(vlen=np.uint8)
-    with h5py.File(tmp_path / "model.h5", "w") as file:
-        file.attrs.create("many", np.array([np.zeros(50_000, np.uint8)] * 3, dtype=object), dtype=text)
-    data = bytearray((tmp_path / "model.h5").read_bytes())
-    assert custom_weights.clean_weights(tmp_path / "model.h5", tmp_path / "new.h5").numbers == 0 and data
+def test_values_that_are_named_over_and_over_do_not_fill_the_memory(tmp_path):
+    """Thousands of references of variable length to the same bytes: 700 MB from a file of 250 kB."""
+    size, count = 180_000, 3_900
+    values = np.empty(count, object)
+    values[:] = [np.zeros(size if not i else 1, np.uint8) for i in range(count)]
+    path = write_h5(tmp_path / "model.h5", sequential(*ending()))
+    with h5py.File(path, "r+") as file:
+        file.attrs.create("many", values, dtype=h5py.vlen_dtype(np.uint8))
+    data = path.read_bytes()
+    # A reference: length, place and number.
+    start = data.index(struct.pack("<L", size))
+    path.write_bytes(data[:start] + data[start : start + 16] * count + data[start + 16 * count :])
+    text = refuse(path)
+    assert "512 MB, so they are damaged" in text or "its HDF5 file is damaged" in text
 
 
 def test_nothing_is_left_of_the_copies(tmp_path, monkeypatch):

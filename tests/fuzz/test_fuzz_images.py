@@ -13,7 +13,7 @@ from support.mutations import damaged, fuzzed
 from support.photo_files import encoded, in_gif, in_jpeg, jpeg_of_scans, noise, segment
 
 from cam.errors import ImageError
-from cam.images.limits import DEFAULT_LIMITS, MIN_SIDE
+from cam.images.limits import MIN_SIDE, ImageLimits
 from cam.images.open import open_image
 
 EXIF = Image.Exif()
@@ -85,7 +85,7 @@ def check(data: bytes) -> None:
             assert str(error).startswith("This ") and str(error).endswith(".") and "\n" not in str(error)
         else:
             assert (type(photo), photo.mode, list(photo.info)) == (Image.Image, "RGB", ["stored_size"])
-            assert min(photo.size) >= MIN_SIDE and photo.width * photo.height <= DEFAULT_LIMITS.max_pixels
+            assert min(photo.size) >= MIN_SIDE and photo.width * photo.height <= ImageLimits().max_pixels
     assert caught == []
 
 
