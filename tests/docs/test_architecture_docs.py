@@ -15,7 +15,7 @@ def test_the_places_that_are_named_are_there(page):
     links = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
     places = [ROOT / place for place in re.findall(PLACES, text)]
     places += [(ROOT / page).parent / target for target in links]
-    places += [ROOT / path for path in re.findall(r"pytest (tests/\S+)", text)]
+    places += [ROOT / path for path in re.findall(r"pytest (tests/[\w/.]+)", text)]
     assert len(places) > 5
     assert [str(place) for place in places if not place.exists()] == []
 

@@ -11,6 +11,7 @@ from cam.app.pages.architecture import blocks
 from cam.app.scene import Scene, open_lesson
 from cam.app.widgets.messages import plain
 from cam.formatting import scientific
+from cam.models.architectures import Anatomy
 
 _SAMPLE = "polar_bear"
 
@@ -33,7 +34,7 @@ def why_page() -> None:
     _show_networks(slot, pending.result())
 
 
-def _show_networks(slot: DeltaGenerator, anatomies: tuple) -> None:
+def _show_networks(slot: DeltaGenerator, anatomies: tuple[Anatomy, ...]) -> None:
     """The boxes, the chart, and what to see in them."""
     with slot.container():
         st.markdown(
