@@ -22,13 +22,15 @@ from cam.server import model_store
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 LITE0, LITE2, RESNET50 = "efficientnet-lite0", "efficientnet-lite2", "resnet50"
 NAMES = imagenet_labels().names
+# Seconds for a run of the page: far more than it takes, because a network may be loaded on a busy machine meanwhile.
+_PATIENCE = 300
 # In the sample that the page opens with this class is the second most probable one.
 DOG = 235
 
 
 def open_page(**link: str) -> AppTest:
     """A new session that opens the page by a link with these parameters."""
-    at = AppTest.from_file(APP, default_timeout=60)
+    at = AppTest.from_file(APP, default_timeout=_PATIENCE)
     # Else each session looks through all installed packages for components, which takes most of its time.
     at._bidi_component_manager = _components()
     at.query_params.update(link)
