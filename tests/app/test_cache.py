@@ -177,7 +177,7 @@ def test_the_networks_of_a_page_are_read_once_and_again_only_where_that_failed(m
             raise answer
         return answer
 
-    monkeypatch.setattr(cache.anatomy, "anatomies", read)
+    monkeypatch.setattr(cache.architectures, "anatomies", read)
     assert "killed" in str(cache.anatomies().exception(30))
     assert cache.anatomies().result(30) == ("read",)
     assert cache.anatomies() is cache.anatomies()

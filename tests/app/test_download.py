@@ -121,7 +121,7 @@ def test_a_download_that_ends_while_its_progress_is_drawn_draws_the_page_anew(ru
     download = model_store.find_download(RESNET50)
     held.end(ModelError(NO_NETWORK))
     answers = iter([model_store.Download(share=0.9)])
-    monkeypatch.setattr(network_picker.loading, "find_download", lambda name: next(answers, download))
+    monkeypatch.setattr(network_picker.model_store, "find_download", lambda name: next(answers, download))
     running.run()
     assert works(running) and not running.progress
     assert [error.value for error in running.error] == [NO_NETWORK]
@@ -131,7 +131,7 @@ def test_a_download_that_arrives_while_its_progress_is_drawn_is_announced(runnin
     download = model_store.find_download(RESNET50)
     held.end()
     answers = iter([model_store.Download(share=0.9)])
-    monkeypatch.setattr(network_picker.loading, "find_download", lambda name: next(answers, download))
+    monkeypatch.setattr(network_picker.model_store, "find_download", lambda name: next(answers, download))
     running.run()
     assert works(running) and not running.error
     assert len(running.toast) == 1 and "ResNet-50" in running.toast[0].value

@@ -22,8 +22,9 @@ LEFT_HALF = [0, 0, 0.5, 1]
 
 
 def _page():
+    from cam.app.pages.guess.page import guess_page
 
-    page()
+    guess_page()
 
 
 @pytest.fixture(autouse=True)

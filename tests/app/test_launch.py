@@ -14,13 +14,13 @@ import json, sys
 import streamlit as st
 from concurrent.futures import Future
 from streamlit.testing.v1 import AppTest
-from cam import cached, loading
-from cam.app import pages
+from cam.app import navigation
+from cam.server import model_store
 
-loading.request_model = lambda name: Future()
-pages.import_first_page()
-from cam.app import networks
-networks.explain = lambda *arguments, **options: st.stop()
+model_store.request_model = lambda name: Future()
+navigation.import_first_page()
+from cam.app.widgets import network_picker
+network_picker.explain = lambda *arguments, **options: st.stop()
 page = AppTest.from_file("streamlit_app.py", default_timeout=60).run()
 assert not page.exception and any("Loading" in text.value for text in page.markdown)
 print(json.dumps(sorted(sys.modules)))
@@ -40,7 +40,7 @@ def test_the_page_is_there_before_any_library_that_only_maps_and_charts_need(mod
 
 
 def test_other_pages_are_not_imported_before_they_are_opened(modules):
-    others = {f"cam.app.{name}_page" for name in ("inside", "compare", "cover", "why", "guess")}
+    others = {f"cam.app.pages.{name}.page" for name in ("inside", "compare", "occlusion", "architecture", "guess")}
     assert modules & others == set()
 
 

@@ -180,7 +180,7 @@ def test_a_click_stops_a_method_that_works_and_leaves_nothing_broken(tiny, stopp
 def test_a_method_that_was_stopped_can_be_begun_again(tiny, stopped):
     at = open_methods("CAM", "Score-CAM", network=tiny)
     at.button(key="begin_score-cam").click().run()
-    made = methods.cached.attributed(at.session_state.photo, tiny, "score-cam", None)
+    made = methods.cache.attributed(at.session_state.photo, tiny, "score-cam", None)
     object.__setattr__(made, "method", dataclasses.replace(made.method, compute=lambda probe, index, report: np.eye(3)))
     at.button(key="begin_score-cam").click().run()
     assert picture(at, "method_score-cam")["heat"] and not [*at.button, *at.exception]

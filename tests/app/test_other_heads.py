@@ -18,7 +18,8 @@ from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
 
-PAGE = "from cam.app.{0}_page import {0}_page as page\npage()"
+PAGE = "from cam.app.pages.{1}.page import {0}_page as page\npage()"
+FOLDERS = {"inside": "inside", "why": "architecture", "cover": "occlusion", "guess": "guess"}
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def explanation(flat):
 
 
 def open_lesson(page: str, **link: str) -> AppTest:
-    at = AppTest.from_string(PAGE.format(page), default_timeout=60)
+    at = AppTest.from_string(PAGE.format(page, FOLDERS[page]), default_timeout=60)
     at.query_params.update({"photo": DEFAULT, **link})
     return at.run()
 

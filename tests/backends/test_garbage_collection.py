@@ -51,7 +51,7 @@ KERAS = (
 )
 PANDAS = (
     "from cam.app.navigation import list_pages, _imported\nlist_pages()",
-    "_imported('inside_page')\nimport pandas, altair",
+    "_imported('inside.page')\nimport pandas, altair",
 )
 
 
