@@ -18,6 +18,7 @@ _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # What tests set for themselves; all other settings of the person who runs them are hidden.
 _KEPT = {"CAM_FUZZ_EXAMPLES"}
 _HIDDEN = ("CAM_", "STREAMLIT_", "KERAS_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+_FIRST = ("tests/browser/", "tests/cli/test_batch_ray.py", "tests/faults/", "tests/docs/", "tests/cli/", "tests/app/")
 # Bytes of memory for a worker: TensorFlow, the networks and what the tests keep.
 _WORKER_BYTES = 3 * 2**30
 
@@ -64,11 +65,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _ByFile(LoadScopeScheduling):
-    """Give each worker whole files, and those of the browser to one, which shares one server and one Chromium."""
+    """Give each worker whole files, and those of the browser in two halves, each of which shares a server and Chromium."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/browser" if file.startswith("tests/browser/") else file
+        if not file.startswith("tests/browser/"):
+            return file
+        return f"browser, {'first' if file < 'tests/browser/test_browser_l' else 'second'} half"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest and mostly waits, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(_FIRST) if item.nodeid.startswith(part)), len(_FIRST)))
 
 
 @pytest.fixture(scope="session")
