@@ -65,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _ByFile(LoadScopeScheduling):
-    """Give each worker whole files, and the browser's in two halves, each of which shares one server and one Chromium."""
+    """Give each worker whole files, and the browser in two halves, each of which shares one server and one Chromium."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
