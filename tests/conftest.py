@@ -1,26 +1,82 @@
 """Shared fixtures. TensorFlow is imported inside those that need it, so tests of plain NumPy start at once."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-_KERAS_HOME = tempfile.TemporaryDirectory(prefix="classcam-tests-")
-os.environ["KERAS_HOME"] = _KERAS_HOME.name
-# Where OpenVINO is installed, one conversion serves all tests of a run.
-os.environ["CAM_CACHE"] = str(Path(_KERAS_HOME.name, "converted"))
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+_IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+# What tests set for themselves; all other settings of the person who runs them are hidden.
+_KEPT = {"CAM_FUZZ_EXAMPLES"}
+_HIDDEN = ("CAM_", "STREAMLIT_", "KERAS_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+_FIRST = ("tests/browser/", "tests/cli/test_batch_ray.py", "tests/faults/", "tests/docs/", "tests/cli/", "tests/app/")
+# Bytes of memory for a worker: TensorFlow, the networks and what the tests keep.
+_WORKER_BYTES = 3 * 2**30
+
+
+def _hide_the_person() -> Path:
+    """Give this process and its children an empty home, no settings, no weights and no models of one's own."""
+    home = Path(tempfile.mkdtemp(prefix="classcam-tests-"))
+    for name in [name for name in os.environ if name.startswith(_HIDDEN) and name not in _KEPT]:
+        del os.environ[name]
+    os.environ["HOME"] = os.environ["USERPROFILE"] = str(home)
+    os.environ["KERAS_HOME"] = str(home / "keras")
+    # Where OpenVINO is installed, one conversion serves all tests of a run.
+    os.environ["CAM_CACHE"] = str(home / "converted")
+    # An empty folder, because without the variable the folder `models` of the checkout is read.
+    os.environ["CAM_MODELS"] = str(home / "models")
+    (home / "models").mkdir()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    return home
+
+
+# Workers of pytest-xdist inherit the environment, so that they share one home and one conversion of each network.
+_HOME = None if _IS_WORKER else _hide_the_person()
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
 
 def pytest_unconfigure() -> None:
-    _KERAS_HOME.cleanup()
+    if _HOME:
+        shutil.rmtree(_HOME, ignore_errors=True)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run named files in this process, which starts in a second, and folders in several, as memory allows.
+
+    There is one more than cores, because tests of a browser and of servers mostly wait.
+    """
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    return max(1, min((os.cpu_count() or 1) + 1, 4, psutil.virtual_memory().available // _WORKER_BYTES))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByFile(config, log)
+
+
+class _ByFile(LoadScopeScheduling):
+    """Give each worker whole files, and the browser in two halves, each of which shares one server and one Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if not file.startswith("tests/browser/"):
+            return file
+        return f"browser, {'first' if file < 'tests/browser/test_browser_l' else 'second'} half"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest and mostly waits, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(_FIRST) if item.nodeid.startswith(part)), len(_FIRST)))
 
 
 @pytest.fixture(scope="session")

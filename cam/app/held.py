@@ -9,6 +9,7 @@ it meets a widget first.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -55,7 +56,7 @@ def hold(key: str, value: object, *, about: object = None) -> None:
         _changes()[key] = _Change(float("-inf"), about)
 
 
-def chosen(key: str, options: Sequence, text: Callable) -> object:
+def chosen(key: str, options: Sequence[Any], text: Callable[[Any], str]) -> Any:
     """In the callback of a widget: what its visitor chose of these options, or None.
 
     With every click a browser sends all that it shows. Until it has the answer, that is what was about another photo,

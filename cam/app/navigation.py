@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import streamlit as st
 
@@ -23,7 +24,7 @@ def list_pages() -> list[st.Page]:
     ]
 
 
-def _page(module: str, function: str, title: str, **options: object) -> st.Page:
+def _page(module: str, function: str, title: str, **options: Any) -> st.Page:
     return st.Page(lambda: getattr(_imported(module), function)(), title=title, **options)
 
 

@@ -80,7 +80,8 @@ def _open(photo: str | None, otherwise: str) -> None:
 
 def is_gone_back() -> bool:
     """Whether this run is for who has gone back or forward in the browser."""
-    return get_script_run_ctx().is_history_navigation
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def _named(part: str, default: str | None = None) -> str | None:

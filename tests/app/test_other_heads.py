@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.app_page import heat_pixels, open_page, picture, run_with_open, works
+from support.app_page import heat_pixels, open_lesson, open_page, picture, run_with_open, works
 from support.compare_parts import open_compare, titles
 from support.custom_networks import save_flat
 
@@ -17,9 +17,6 @@ from cam.app.widgets import download_menu
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
-
-PAGE = "from cam.app.pages.{1}.page import {0}_page as page\npage()"
-FOLDERS = {"inside": "inside", "why": "architecture", "cover": "occlusion", "guess": "guess"}
 
 
 @pytest.fixture
@@ -33,12 +30,6 @@ def flat(own) -> str:
 def explanation(flat):
     """What the engine says about the sample that the page opens with."""
     return cam.load_model(flat).explain(cam.open_image(list_samples()[DEFAULT].path))
-
-
-def open_lesson(page: str, **link: str) -> AppTest:
-    at = AppTest.from_string(PAGE.format(page, FOLDERS[page]), default_timeout=60)
-    at.query_params.update({"photo": DEFAULT, **link})
-    return at.run()
 
 
 def words(at: AppTest) -> str:
@@ -64,7 +55,7 @@ def test_the_page_says_that_the_map_is_an_estimate_and_does_not_add_up(flat):
 
 @pytest.mark.parametrize("page", ["inside", "why"])
 def test_a_page_that_takes_the_exact_map_apart_says_why_it_shows_another_network(flat, page):
-    at = open_lesson(page, network=flat)
+    at = open_lesson(page, photo=DEFAULT, network=flat)
     assert not at.exception and [warning.value for warning in at.warning] == [
         "flat has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
         "Compare, Cover it up and Guess first can show it. You still see EfficientNet-Lite2."
@@ -87,7 +78,7 @@ def test_the_difference_of_two_classes_needs_a_linear_head(flat):
 
 
 def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_again(flat, explanation):
-    at = open_lesson("cover", network=flat)
+    at = open_lesson("cover", photo=DEFAULT, network=flat)
     assert not [*at.exception, *at.error, *at.warning]
     text, label = words(at), explanation.top(1)[0].label
     assert f"Probability of {label}" in text and "Without the hottest" in text
@@ -96,7 +87,7 @@ def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_agai
 
 
 def test_a_guess_is_compared_with_the_estimate(flat, explanation):
-    at = open_lesson("guess", network=flat, case="This photo")
+    at = open_lesson("guess", photo=DEFAULT, network=flat, case="This photo")
     assert not [*at.exception, *at.error, *at.warning] and at.radio(key="case").value == "own"
     state = at.session_state
     index = explanation.top(1)[0].index

@@ -10,26 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support import app_page
-from support.app_page import file_of, open_page, picture, upload, works
+from support.app_page import PAGES, file_of, new_session, open_page, picture, upload, works
 
 from cam.app import url_state
-from cam.app.pages import see
-from cam.app.pages.architecture import page as architecture
-from cam.app.pages.compare import page as compare
-from cam.app.pages.guess import page as guess
-from cam.app.pages.inside import page as inside
-from cam.app.pages.occlusion import page as occlusion
 from cam.server import model_store
 
-FUNCTIONS = {
-    see: "map_page",
-    inside: "inside_page",
-    compare: "compare_page",
-    occlusion: "cover_page",
-    architecture: "why_page",
-    guess: "guess_page",
-}
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
     "photo network class vs compare one_scale as_given second methods methods_by_gradients layer opacity colors fit "
@@ -70,11 +55,9 @@ NONSENSE = (
 )
 
 
-def opened(module, given: dict) -> AppTest:
+def opened(page: str, given: dict) -> AppTest:
     """One of the pages, by a link."""
-    name = FUNCTIONS[module]
-    at = AppTest.from_string(f"from {module.__name__} import {name}\n{name}()", default_timeout=60)
-    at._bidi_component_manager = app_page._components()
+    at = new_session(page)
     at.query_params.update(given)
     at.run()
     # Something is on the page.
@@ -93,7 +76,7 @@ def harmless(at: AppTest) -> bool:
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(list(FUNCTIONS)),
+    st.sampled_from(list(PAGES)),
     st.dictionaries(
         st.sampled_from(PARTS),
         st.one_of(st.sampled_from(NONSENSE), st.lists(st.sampled_from(NONSENSE), max_size=4), st.text(max_size=30)),
@@ -101,8 +84,8 @@ def harmless(at: AppTest) -> bool:
         max_size=6,
     ),
 )
-def test_any_page_by_any_link(module, link):
-    assert harmless(opened(module, link))
+def test_any_page_by_any_link(page, link):
+    assert harmless(opened(page, link))
 
 
 @pytest.mark.parametrize("value", NONSENSE)

@@ -22,17 +22,49 @@ from cam.server import model_store
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 LITE0, LITE2, RESNET50 = "efficientnet-lite0", "efficientnet-lite2", "resnet50"
 NAMES = imagenet_labels().names
+# Seconds for a run of the page: far more than it takes, because a network may be loaded on a busy machine meanwhile.
+_PATIENCE = 300
 # In the sample that the page opens with this class is the second most probable one.
 DOG = 235
 
 
+# A page's name in a link -> its module and function.
+PAGES = {
+    "see": ("see", "map_page"),
+    "inside": ("inside.page", "inside_page"),
+    "compare": ("compare.page", "compare_page"),
+    "cover": ("occlusion.page", "cover_page"),
+    "why": ("architecture.page", "why_page"),
+    "guess": ("guess.page", "guess_page"),
+}
+LESSON = tuple(PAGES)[1:]
+
+
 def open_page(**link: str) -> AppTest:
     """A new session that opens the page by a link with these parameters."""
-    at = AppTest.from_file(APP, default_timeout=60)
+    return _session(AppTest.from_file(APP), link).run()
+
+
+def new_session(page: str, own: bytes | None = None, *, network: str | None = None, **link) -> AppTest:
+    """A new session, not run yet, at one of the pages: by a link, or with a photo that was uploaded before."""
+    module, function = PAGES[page]
+    at = AppTest.from_string(f"from cam.app.pages.{module} import {function}\n{function}()")
+    if own is not None:
+        arrive(at, cache.photo_of(own, "mine.jpg"), network or LITE2)
+    return _session(at, link | ({"network": network} if network else {}))
+
+
+def open_lesson(page: str, own: bytes | None = None, *, network: str | None = None, **link) -> AppTest:
+    """A new session that has opened a page of the lesson, as `new_session` begins it."""
+    return new_session(page, own, network=network, **link).run()
+
+
+def _session(at: AppTest, link: dict) -> AppTest:
+    at.default_timeout = _PATIENCE
     # Else each session looks through all installed packages for components, which takes most of its time.
     at._bidi_component_manager = _components()
     at.query_params.update(link)
-    return at.run()
+    return at
 
 
 def arrive(at: AppTest, photo: cache.Photo, network: str, chosen: int | None = None) -> None:

@@ -4,9 +4,7 @@ import json
 import warnings
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 from streamlit.testing.v1 import AppTest
 
 # The layer of the network with a shortcut that its scores do not depend on alone.
@@ -15,6 +13,9 @@ SHORT_CUT = "inner"
 
 def save(path: Path, end, inputs, x, classes: int) -> None:
     """A network with drawn weights, from `inputs` by `x` and `end` to the probabilities of so many classes."""
+    import keras
+    from keras import layers
+
     network = keras.Model(inputs, layers.Dense(classes, activation="softmax")(end(x)))
     rng = np.random.default_rng(0)
     network.set_weights([rng.normal(0, 0.5, value.shape) for value in network.get_weights()])
@@ -34,6 +35,9 @@ def save_gap(folder: Path, name: str, *, side: int | None = None, classes: int =
         classes: how many.
         sidecar: what is said in the file beside it; no such file where nothing is.
     """
+    import keras
+    from keras import layers
+
     inputs = keras.Input((side, side, 3))
     x = layers.Conv2D(6, 3, 2, padding="same", activation="relu", name="early")(inputs)
     x = layers.MaxPooling2D(2, name="pooled")(x)
@@ -47,6 +51,9 @@ def save_gap(folder: Path, name: str, *, side: int | None = None, classes: int =
 
 def save_flat(folder: Path, name: str) -> None:
     """Two convolutions and a dense layer on the flattened map, as VGG has: one size of photo, no linear head."""
+    import keras
+    from keras import layers
+
     inputs = keras.Input((32, 32, 3))
     x = layers.Conv2D(4, 3, padding="same", activation="relu", name="early")(inputs)
     x = layers.MaxPooling2D(2)(x)

@@ -38,7 +38,7 @@ def show_grid(photo: Photo, shown: Shown, explanation: Explanation, wanted: int)
     _grid(key="grid", data=data)
 
 
-def grid_cells(explanation: Explanation, parts: ScoreParts, class_map: np.ndarray) -> list[dict]:
+def grid_cells(explanation: Explanation, parts: ScoreParts, class_map: np.ndarray) -> list[dict[str, object]]:
     """What the browser needs of each cell, row by row: value, colour on the signed scale, and strongest feature maps.
 
     A feature map is [its number, what it adds in words, the same from -1 to 1 of the most that any adds anywhere].

@@ -165,7 +165,16 @@ def _bar(colors: np.ndarray, low: str, high: str, start: float, end: float, *, e
 
 def _mount(key: str, photo: Photo, shown: Shown, **data: object) -> None:
     width, height = shown.size
-    defaults = {"uri": None, "heat": None, "wait": None, "bar": None, "below": "", "name": "", "value": "", "boxes": []}
+    defaults: dict[str, object] = {
+        "uri": None,
+        "heat": None,
+        "wait": None,
+        "bar": None,
+        "below": "",
+        "name": "",
+        "value": "",
+        "boxes": [],
+    }
     data = {**defaults, "id": photo.digest, "width": width, "height": height, **data}
     # In a list, because Streamlit imports pandas to look for tables in a dict: 0.2 s and 70 MB.
     _picture(key=f"picture_{key}", data=[data])

@@ -84,9 +84,15 @@ def choose_view() -> tuple[View, str, bool]:
     )
     titles = {row.name: row.title for row in COLORMAPS}
     colors, given = st.columns(2)
-    colormap = colors.selectbox("Colours", list(titles), format_func=titles.get, key="colors", bind="query-params")
+    colormap = colors.selectbox(
+        "Colours", list(titles), format_func=lambda name: titles.get(name, ""), key="colors", bind="query-params"
+    )
     fit = given.selectbox(
-        "The network is given the", list(_FITS), format_func=_FITS.get, key="fit", bind="query-params"
+        "The network is given the",
+        list(_FITS),
+        format_func=lambda name: _FITS.get(name, ""),
+        key="fit",
+        bind="query-params",
     )
     detail = st.toggle(
         "Finer map",

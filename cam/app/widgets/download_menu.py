@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
 from cam.backends.turns import Turns
@@ -77,7 +78,7 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
     )
 
 
-def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+def _button(row: DeltaGenerator, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
     def made() -> bytes:
         with asked("save", file=label) as told:
             data = make()

@@ -45,7 +45,7 @@ def choose_network() -> ModelSpec:
         list(specs),
         # Streamlit forgets, on another page, what was set by a page that ran only once; this is not forgotten.
         list(specs).index(st.session_state.network),
-        format_func=titles.get,
+        format_func=lambda name: titles.get(name, ""),
         key="network",
         help=f"On this machine:\n\n{here}\n\n{_OTHERS[read_settings().downloads]}",
         filter_mode="contains",

@@ -1,6 +1,7 @@
 """Choose the photo: upload, camera, or the gallery of samples. The photo of a session is `st.session_state.photo`."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cam.app import cache, held
 from cam.app.callbacks import whole
@@ -67,7 +68,7 @@ def _take_camera() -> None:
     _take(st.session_state[f"camera_{st.session_state.upload_turn}"], title="Camera")
 
 
-def _take(file, title: str | None = None) -> None:
+def _take(file: UploadedFile | None, title: str | None = None) -> None:
     """Keep what was uploaded; it is opened later, because another run may begin before that is done."""
     if file is None:
         return

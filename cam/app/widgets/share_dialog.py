@@ -63,6 +63,6 @@ def page_path(url: str) -> str:
 def _is_local(address: str) -> bool:
     """Whether only machines in the same network can use it."""
     try:
-        return ipaddress.ip_address(urlsplit(address).hostname).is_private
+        return ipaddress.ip_address(urlsplit(address).hostname or "").is_private
     except ValueError:
         return False

@@ -1,6 +1,7 @@
 """Networks drawn side by side: their blocks as boxes, and a chart of where their parameters sit."""
 
 from html import escape
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -99,7 +100,7 @@ def chart(anatomies: tuple[Anatomy, ...]) -> alt.Chart:
         )
     ]
     table = pd.DataFrame(rows, columns=["network", "place", "millions"])
-    size = {"labelFontSize": 15, "titleFontSize": 15}
+    size: dict[str, Any] = {"labelFontSize": 15, "titleFontSize": 15}
     return (
         alt.Chart(
             table, height=_CHART_HEIGHT, description="Parameters of three networks, in convolutions and in dense layers"

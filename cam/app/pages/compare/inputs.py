@@ -51,7 +51,13 @@ def _choose_second(scene: Scene) -> ModelSpec:
     titles = {name: spec.title for name, spec in specs.items()}
     first = next((i for i, spec in enumerate(specs.values()) if spec.available), 0)
     name = st.selectbox(
-        "Second network", list(specs), first, format_func=titles.get, key="second", bind="query-params", width=400
+        "Second network",
+        list(specs),
+        first,
+        format_func=lambda name: titles.get(name, ""),
+        key="second",
+        bind="query-params",
+        width=400,
     )
     return custom_model_form.corrected(specs[name])
 

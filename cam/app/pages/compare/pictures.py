@@ -1,6 +1,6 @@
 """The pictures of the page "Compare": maps side by side, each with what is known of it below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ def map_of(title: str, explanation: Scored, index: int, shown: Shown, facts: tup
     return Map(title, explanation.prediction(index), explanation, shown, heatmap, facts)
 
 
-def show_maps(scene: Scene, maps: list[Map | Callable[[], Map | None]], *, maximum: float | None = None) -> None:
+def show_maps(scene: Scene, maps: Sequence[Map | Callable[[], Map | None]], *, maximum: float | None = None) -> None:
     """The maps in one row, equally high; one that is a function is asked for when all before it are shown.
 
     Args:

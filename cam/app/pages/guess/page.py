@@ -72,7 +72,7 @@ def _choose_case() -> Case:
     name = st.radio(
         "Cases",
         list(titles),
-        format_func=titles.get,
+        format_func=lambda name: titles.get(name, ""),
         key="case",
         horizontal=True,
         label_visibility="collapsed",

@@ -1,10 +1,12 @@
 """The page "Cover it up": hide or keep regions of the photo and run the network again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from cam.analysis.box_overlap import Rectangle
 from cam.analysis.occlusion import FILLS, Fill, box_mask, cover, hottest
@@ -73,14 +75,14 @@ def _choose() -> Choice:
     return Choice(keep, by_hand, percentage, fills[name])
 
 
-def _control(label: str, titles: dict, key: str, *, default: object = None, disabled: bool = False):
+def _control(label: str, titles: dict[Any, str], key: str, *, default: Any = None, disabled: bool = False) -> Any:
     first = next(iter(titles)) if default is None else default
     chosen = st.segmented_control(
         label,
         list(titles),
         default=first,
         required=True,
-        format_func=titles.get,
+        format_func=lambda name: titles.get(name, ""),
         key=key,
         disabled=disabled,
         wrap=True,
@@ -132,14 +134,16 @@ def _draw(scene: Scene) -> Rectangle | None:
     return box
 
 
-def _show_uncovered(scene: Scene, covered, numbers) -> None:
+def _show_uncovered(scene: Scene, covered: DeltaGenerator, numbers: DeltaGenerator) -> None:
     with covered:
         _show_layer(scene, Image.new("RGBA", (1, 1)), "Nothing is covered yet", by_hand=True)
     with numbers:
         show_before(scene.chosen.label, scene.chosen.probability)
 
 
-def _show_covered(scene: Scene, choice: Choice, mask: np.ndarray, covered, numbers) -> None:
+def _show_covered(
+    scene: Scene, choice: Choice, mask: np.ndarray, covered: DeltaGenerator, numbers: DeltaGenerator
+) -> None:
     hidden = ~mask if choice.keep else mask
     image = cover(fitted(scene), hidden, choice.fill)
     seen = look(scene.spec.name, image)
