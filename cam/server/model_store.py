@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cam.backends.garbage_collection import import_kept, no_collecting
 from cam.backends.openvino_import import is_installed
 from cam.models.registry import ModelSpec, default_model, find_spec
-from cam.server.telemetry import asked
+from cam.server.telemetry import track
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -185,7 +185,7 @@ def _download(network: str, fetch: Callable, download: Download) -> None:
         download.share = share
 
     try:
-        with asked("download", network=network):
+        with track("download", network=network):
             path = fetch(report)
         download.end.set_result(path)
     # Handed to whoever asks for the result; a thread has nobody else to raise to.

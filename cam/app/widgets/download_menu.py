@@ -16,7 +16,7 @@ from cam.images.limits import turns
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
 from cam.server import model_store
-from cam.server.telemetry import asked
+from cam.server.telemetry import track
 
 # What a file's name does not have on every system, and spaces.
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')
@@ -73,7 +73,7 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
 
 def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
     def made() -> bytes:
-        with asked("save", file=label) as told:
+        with track("save", file=label) as told:
             data = make()
             told["bytes"] = len(data)
             return data
