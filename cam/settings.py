@@ -92,9 +92,14 @@ def _read_code(name: str, text: str) -> str | None:
     return text
 
 
+def is_host(name: str) -> bool:
+    """Decide whether a name can stand in CAM_HOSTS."""
+    return name == "*" or bool(_HOST.fullmatch(name))
+
+
 def _read_hosts(name: str, text: str) -> tuple[str, ...]:
     names = tuple(filter(None, re.split(r"[\s,]+", text.lower())))
-    if wrong := next((part for part in names if part != "*" and not _HOST.fullmatch(part)), None):
+    if wrong := next((part for part in names if not is_host(part)), None):
         raise SettingsError(
             f"{name} must be names such as cam.school.org or *.example.org, without http:// and without a port, with "
             f"commas between them, not {wrong[:60]!r}."
