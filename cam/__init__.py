@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cam.models.registry import ModelSpec, list_models
     from cam.render import overlay
 
+__version__ = "0.1.0"
 __all__ = [
     "Box",
     "CamError",
