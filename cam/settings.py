@@ -53,10 +53,6 @@ def _count(least: int, most: int, unit: str = "", scale: int = 1) -> Reader:
     return read
 
 
-def _megabytes(most: int) -> Reader:
-    return _count(1, most, " of megabytes", 2**20)
-
-
 def _choice(*words: str) -> Reader:
     """A reader of one of the words."""
 
@@ -137,9 +133,7 @@ def _read_files(name: str, text: str) -> tuple[Path, ...]:
 
 def _setting(variable: str, read: Reader, default: str, meaning: str) -> Any:
     """A row of the table: the variable, its reader, the text that stands for a missing one, and what it means."""
-    return dataclasses.field(
-        metadata={"variable": variable, "read": read, "default": default, "meaning": meaning},
-    )
+    return dataclasses.field(metadata={"variable": variable, "read": read, "default": default, "meaning": meaning})
 
 
 @dataclass(frozen=True)
@@ -169,7 +163,7 @@ class Settings:
     )
     photo_bytes: int = _setting(
         "CAM_PHOTO_MB",
-        _megabytes(1000),
+        _count(1, 1000, " of megabytes", 2**20),
         "50",
         "The largest photo, in megabytes. `server.maxUploadSize` of `.streamlit/config.toml` limits uploads too; the "
         "smaller counts.",
@@ -190,10 +184,7 @@ class Settings:
         "Forward passes that run at a time; others wait for their turn. None: one for every two cores.",
     )
     kept_hours: float = _setting(
-        "CAM_KEPT_HOURS",
-        _read_hours,
-        "1",
-        "For how many hours what was computed from a photo is kept; 0.5 is allowed.",
+        "CAM_KEPT_HOURS", _read_hours, "1", "For how many hours what was computed from a photo is kept; 0.5 is allowed."
     )
     kept_results: int = _setting(
         "CAM_KEPT_RESULTS", _count(1, 100_000), "128", "How many results of each kind are kept; the oldest go."
@@ -214,7 +205,7 @@ class Settings:
     )
     model_bytes: int = _setting(
         "CAM_MODEL_MB",
-        _megabytes(10**9),
+        _count(1, 10**9, " of megabytes", 2**20),
         "1024",
         "The most memory, in megabytes, that the weights of an own model and the largest output of its layers may ask "
         "for together.",

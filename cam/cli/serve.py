@@ -85,7 +85,8 @@ def _list_hosts(settings: Settings, addresses: tuple[str, ...]) -> list[str]:
     """List the names that the server answers to besides those that always mean this computer."""
     name = socket.gethostname().lower()
     own = [host for host in (name, f"{name}.local") if is_host(host)]
-    return list(dict.fromkeys((*settings.hosts, *(urlsplit(address).hostname for address in addresses), *own)))
+    given = [urlsplit(address).hostname or "" for address in addresses]
+    return list(dict.fromkeys((*settings.hosts, *given, *own)))
 
 
 def _print_addresses(addresses: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cam.backends.garbage_collection import import_kept, no_collecting
 from cam.backends.openvino_import import is_installed
@@ -53,7 +53,7 @@ def submit(work: Callable, *arguments: object) -> Future:
     return _loader.submit(work, *arguments)
 
 
-def correct(spec: ModelSpec, **changes: object) -> ModelSpec:
+def correct(spec: ModelSpec, **changes: Any) -> ModelSpec:
     """The row of a network of one's own with other labels, preprocessing or size, known to this module by its name.
 
     Args:

@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import psutil
 import streamlit as st
 from streamlit import runtime
-from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY
+from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
 
 from cam.errors import CamError
 
@@ -148,11 +149,9 @@ class _Text(logging.Formatter):
 class _Json(logging.Formatter):
     """{"time": "2026-03-01T13:03:59.120Z", "level": "info", "asked": "explain", ...}"""
 
-    converter = time.gmtime
-
     def format(self, record: logging.LogRecord) -> str:
-        seconds = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
-        when = {"time": f"{seconds}.{int(record.msecs):03}Z", "level": record.levelname.lower()}
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        when = {"time": moment.replace("+00:00", "Z"), "level": record.levelname.lower()}
         return json.dumps(when | getattr(record, "event", {"message": super().format(record)}))
 
 
@@ -208,7 +207,7 @@ def _count_sessions() -> int:
     if not runtime.exists():
         return 0
     found = runtime.get_instance().stats_mgr.get_stats(family_names=[ACTIVE_SESSIONS_FAMILY])
-    return sum(stat.value for stats in found.values() for stat in stats)
+    return sum(stat.value for stats in found.values() for stat in stats if isinstance(stat, GaugeStat))
 
 
 def _measure_memory() -> dict[str, int]:
@@ -247,7 +246,7 @@ class _Counters:
     def count(self, event: Event) -> None:
         """Count an event by its outcome, and its duration."""
         self._asked.labels(event["asked"], event["outcome"]).inc()
-        self._seconds.labels(event["asked"]).observe(event["ms"] / 1000)
+        self._seconds.labels(event["asked"]).observe(float(event["ms"]) / 1000)
 
     def collect(self) -> "Iterator[Metric]":
         """Yield what is not counted but looked up; the registry calls this."""
