@@ -18,7 +18,7 @@ from cam.explanation import Attribution, Explanation
 from cam.images.open import open_image
 from cam.model import ExplainOptions
 from cam.server import model_store
-from cam.server.telemetry import asked
+from cam.server.telemetry import track
 from cam.settings import read_settings
 
 # The bounds that the page states: what is cached is dropped after these hours, or when so many newer results have come.
@@ -66,7 +66,7 @@ _cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_
 @st.cache_resource(max_entries=MAX_OPENED, ttl=KEPT_SECONDS, show_spinner=False)
 def _opened(digest: str, _data: bytes) -> Image.Image:
     _forget_later()
-    with asked("decode", bytes=len(_data)) as told:
+    with track("decode", bytes=len(_data)) as told:
         image = open_image(_data, most_pixels=MAX_PIXELS, limits=read_settings().image_limits)
         told |= {"width": image.width, "height": image.height}
     return image
@@ -84,7 +84,7 @@ def _shown(digest: str, _data: bytes) -> Shown:
 @_cached_result
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    with asked("explain", network=model_store.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
+    with track("explain", network=model_store.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
         return model_store.loaded_model(network).explain_with(
             _opened(digest, _data), ExplainOptions(fit=fit, detail=detail)
         )
@@ -93,7 +93,7 @@ def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) 
 @_cached_result
 def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
     _forget_later()
-    with asked(
+    with track(
         "explain", network=model_store.base_name(network), method=method, layer=layer or "last", bytes=len(_data)
     ):
         return model_store.loaded_model(network).explain_with(

@@ -6,10 +6,28 @@ from typing import Any
 
 import streamlit as st
 
+from cam.app.callbacks import finish_callbacks
+from cam.app.queue_message import told_the_place
 from cam.backends.imports import import_paused
+from cam.server.closed_sessions import forget_when_closed
+from cam.server.telemetry import track_run
 
 ICON = Path(__file__).with_name("icon.png")
 _FIRST = ("see", "map_page")
+
+
+def run_page() -> None:
+    """Run the app once, for one session."""
+    # Here, because the server needs it before the first page alone.
+    from cam.app.widgets.share_dialog import show_share
+
+    st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
+    page = st.navigation(list_pages(), position="top")
+    forget_when_closed()
+    with track_run(page.url_path), told_the_place():
+        finish_callbacks()
+        show_share()
+        page.run()
 
 
 def list_pages() -> list[st.Page]:

@@ -1,6 +1,7 @@
 """`python -m cam page`: start the page, for this computer or for the room, with one's own models named one by one."""
 
 import io
+import ipaddress
 import os
 import signal
 import socket
@@ -10,12 +11,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+import psutil
 
-from cam.cli.addresses import network_addresses
-from cam.settings import read_settings
+from cam.settings import APP_FOLDER, Settings, is_host, read_settings
 
-_APP = Path(__file__).parents[2] / "streamlit_app.py"
+_APP = APP_FOLDER / "streamlit_app.py"
 _PORT = 8501
+# Beginnings of the names of networks that only this computer's own virtual machines and containers are in.
+_VIRTUAL = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "vEthernet", "utun", "tun", "tap")
+# Set aside for documentation: a place that is reached over the default route, and that nobody is at.
+_ELSEWHERE = ("203.0.113.1", 9)
 
 
 @click.command()
@@ -30,20 +35,24 @@ def page(files: tuple[Path, ...], share: bool, port: int | None) -> None:
     A folder of such files is named by the variable CAM_MODELS instead.
     """
     if not _APP.is_file():
-        raise click.ClickException(f"The page {_APP} is not there. Start it in a copy of the project.")
-    addresses = read_settings().address or (_addresses(port or _PORT) if share else ())
+        raise click.ClickException(f"The page {_APP} is not there. Install ClassCam again.")
+    settings = read_settings()
+    addresses = settings.address or (_name_addresses(port or _PORT) if share else ())
     named = {"CAM_MODEL_FILES": os.pathsep.join(str(path.resolve()) for path in files)}
     if addresses:
         _print_addresses(addresses)
-        named["CAM_ADDRESS"] = " ".join(addresses)
-    command = [sys.executable, "-m", "streamlit", "run", str(_APP), *_options(addresses, share, port)]
-    # In the project's folder, where Streamlit finds its settings.
-    server = subprocess.Popen(command, cwd=_APP.parent, env={**os.environ, **named})
-    sys.exit(_wait_for(server))
+        named |= {"CAM_ADDRESS": " ".join(addresses), "CAM_HOSTS": ",".join(_list_hosts(settings, addresses))}
+    options = ["--server.address", "0.0.0.0" if share else "localhost"]
+    # Shared, the port is the one that others were told, or none.
+    if share or port:
+        options += ["--server.port", str(port or _PORT)]
+    # Streamlit finds its settings beside the app; models and secrets.toml are looked for in this folder too.
+    command = [sys.executable, "-m", "streamlit", "run", str(_APP), *options]
+    sys.exit(_wait_for(subprocess.Popen(command, env={**os.environ, **named})))
 
 
 def _wait_for(server: subprocess.Popen) -> int:
-    """The exit code of the server when it has ended; 0 if it was told to."""
+    """Wait until the server has ended; its exit code, 0 if it was told to."""
     told = False
 
     def stop(*_: object) -> None:
@@ -61,9 +70,9 @@ def _wait_for(server: subprocess.Popen) -> int:
     return 0 if told else code if code >= 0 else 128 - code
 
 
-def _addresses(port: int) -> tuple[str, ...]:
+def _name_addresses(port: int) -> tuple[str, ...]:
     """What others type to reach this computer (ClickException if it is in no network)."""
-    found = network_addresses()
+    found = find_addresses()
     if not found:
         raise click.ClickException(
             "This computer is in no network, so nothing else can reach it. Connect it to the Wi-Fi of the room, then "
@@ -72,22 +81,16 @@ def _addresses(port: int) -> tuple[str, ...]:
     return tuple(f"http://{address}:{port}" for address in found)
 
 
-def _options(addresses: tuple[str, ...], share: bool, port: int | None) -> list[str]:
-    """What Streamlit is told: where it listens, and the names that it answers to."""
-    options = ["--server.address", "0.0.0.0" if share else "localhost"]
-    # Shared, the port is the one that others were told, or none.
-    if share or port:
-        options += ["--server.port", str(port or _PORT)]
-    if addresses:
-        name = socket.gethostname()
-        hosts = dict.fromkeys((*(urlsplit(address).hostname for address in addresses), name, f"{name}.local"))
-        for host in ("localhost", "127.0.0.1", *hosts):
-            options += ["--server.allowedHosts", host]
-    return options
+def _list_hosts(settings: Settings, addresses: tuple[str, ...]) -> list[str]:
+    """List the names that the server answers to besides those that always mean this computer."""
+    name = socket.gethostname().lower()
+    own = [host for host in (name, f"{name}.local") if is_host(host)]
+    given = [urlsplit(address).hostname or "" for address in addresses]
+    return list(dict.fromkeys((*settings.hosts, *given, *own)))
 
 
 def _print_addresses(addresses: tuple[str, ...]) -> None:
-    """The addresses, and the QR code of the first where the terminal can show it."""
+    """Print the addresses, and the QR code of the first where the terminal can show it."""
     click.echo("\n  Others open ClassCam at\n")
     for address in addresses:
         click.echo(f"  {click.style(address, bold=True)}")
@@ -101,3 +104,36 @@ def _print_addresses(addresses: tuple[str, ...]) -> None:
         for line in drawn.getvalue().splitlines():
             # The colours are said, because on a white terminal the code would be inverted.
             click.echo(f"  {click.style(line, fg='bright_white', bg='black')}")
+
+
+def find_addresses() -> list[str]:
+    """Find the IPv4 addresses that others may reach this computer at; nothing is sent.
+
+    The one of the default route comes first, those of virtual networks come last.
+    """
+    states = psutil.net_if_stats()
+    found = [
+        (name, entry.address)
+        for name, entries in psutil.net_if_addrs().items()
+        for entry in entries
+        if entry.family == socket.AF_INET and name in states and states[name].isup and _is_outside(entry.address)
+    ]
+    default = _find_default_address()
+    found.sort(key=lambda row: (row[1] != default, row[0].startswith(_VIRTUAL)))
+    return [address for _, address in found]
+
+
+def _is_outside(address: str) -> bool:
+    given = ipaddress.ip_address(address)
+    return not (given.is_loopback or given.is_link_local)
+
+
+def _find_default_address() -> str | None:
+    """Find the address of this computer on its default route, None without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Connecting a datagram socket only looks up the route; it sends nothing.
+            probe.connect(_ELSEWHERE)
+        except OSError:
+            return None
+        return probe.getsockname()[0]

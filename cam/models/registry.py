@@ -24,12 +24,12 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def default_models_folder() -> Path | None:
-    """The folder `models` beside `streamlit_app.py`, None where there is none.
+    """The folder `models` beside `streamlit_app.py` or else of where Python was started; None where there is neither.
 
     An installed package has no app beside it, and a folder of that name there would be someone else's.
     """
-    folder = _PROJECT / "models"
-    return folder if folder.is_dir() and (_PROJECT / "streamlit_app.py").is_file() else None
+    beside = [_PROJECT / "models"] if (_PROJECT / "streamlit_app.py").is_file() else []
+    return next((folder for folder in (*beside, Path.cwd() / "models") if folder.is_dir()), None)
 
 
 @dataclass(frozen=True)

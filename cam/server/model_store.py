@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cam.backends.imports import has_openvino, import_paused, pause_collection
 from cam.models import registry
 from cam.models.registry import ModelSpec
-from cam.server.telemetry import asked
+from cam.server.telemetry import track
 from cam.settings import library_options
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def requested() -> "dict[str, Future[Model]]":
         return {name: future for name, (_, future) in _models.items()}
 
 
-def correct(spec: ModelSpec, **changes: object) -> ModelSpec:
+def correct(spec: ModelSpec, **changes: Any) -> ModelSpec:
     """The row of a network of one's own with other labels, preprocessing or size, known to this module by its name.
 
     Args:
@@ -201,7 +201,7 @@ def _download(network: str, fetch: Callable, download: Download) -> None:
         download.share = share
 
     try:
-        with asked("download", network=network):
+        with track("download", network=network):
             path = fetch(report)
         download.end.set_result(path)
     # Handed to whoever asks for the result; a thread has nobody else to raise to.

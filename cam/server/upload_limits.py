@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from starlette.datastructures import Headers
@@ -10,17 +11,26 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 
-# Uploads at a time, of all and of one session; each may take as much memory as a photo.
-TURNS, SESSION_TURNS = 8, 2
-# From the first byte to the last; 50 MB in two minutes are 3.5 Mbit/s.
+from cam.server.rate_limit import find_network
+
+# Uploads at a time, of all, of one network, and of one session; each may take as much memory as a photo.
+PLACES, NETWORK_PLACES, SESSION_PLACES = 8, 6, 2
+# Seconds from the first byte to the last; 50 MB in two minutes are 3.5 Mbit/s.
 PATIENCE = 120
+# While no place is free, an upload must have brought so many bytes for each second after the first ones.
+LEAST_RATE, GRACE = 32_000, 10
+_PACE = 1
 # Boundaries and names around the photo.
 _AROUND = 2**20
 _PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 
 
 def keep_in_memory(most_bytes: int) -> None:
-    """Have uploads of up to so many bytes read in memory; by default those over 1 MB go through a temporary file."""
+    """Have uploads of up to so many bytes read in memory.
+
+    By default those over 1 MB go through a temporary file. Starlette takes this limit from a class attribute alone, as
+    Streamlit calls it; it is documented by neither (Starlette 1.0).
+    """
     MultiPartParser.spool_max_size = most_bytes + _AROUND
 
 
@@ -29,48 +39,84 @@ class Uploads:
 
     Args:
         app: what is served behind it.
-        most_bytes: of a photo.
+        most_bytes: the largest photo.
     """
 
     def __init__(self, app: ASGIApp, *, most_bytes: int):
         self._app, self._most = app, most_bytes
-        self._turns = asyncio.Semaphore(TURNS)
-        self._sessions: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._places = asyncio.Semaphore(PLACES)
+        # Of each session and each network that uploads.
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         # Streamlit refuses what belongs to no session, without reading it.
         if found is None or not _is_session(found[1]):
             await self._app(scope, receive, send)
-        elif _length(scope) > self._most + _AROUND:
+        elif _read_length(scope) > self._most + _AROUND:
             await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
         else:
-            own = self._sessions.setdefault(found[1], asyncio.Semaphore(SESSION_TURNS))
-            async with own, self._turns:
-                await self._receive(found[1], scope, receive, send)
+            host = scope["client"][0] if scope.get("client") else ""
+            network = self._shares.setdefault(f"from {find_network(host)}", asyncio.Semaphore(NETWORK_PLACES))
+            session = self._shares.setdefault(found[1], asyncio.Semaphore(SESSION_PLACES))
+            async with session, network, self._places:
+                # The page has taken what came before, and holds the one photo that it shows.
+                runtime.get_instance().uploaded_file_mgr.remove_session_files(found[1])
+                upload = _Upload(receive, send, is_full=lambda: network.locked() or self._places.locked())
+                if not await upload.pass_to(self._app, scope):
+                    await PlainTextResponse("The upload took too long.", 408)(scope, receive, send)
 
-    async def _receive(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        answered = False
 
-        async def sending(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
+class _Upload:
+    """One upload on its way to Streamlit.
 
-        # The page has taken what came before, and holds the one photo that it shows.
-        runtime.get_instance().uploaded_file_mgr.remove_session_files(session)
+    Args:
+        receive: of its request.
+        send: of its request.
+        is_full: whether others have to wait for a place.
+    """
+
+    def __init__(self, receive: Receive, send: Send, is_full: Callable[[], bool]):
+        self._receive_next, self._send_on, self._is_full = receive, send, is_full
+        self._bytes, self._complete, self._answered = 0, False, False
+
+    async def pass_to(self, app: ASGIApp, scope: Scope) -> bool:
+        """Pass the upload on; False where it took too long, and nothing was answered yet."""
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._app(scope, receive, sending)
+            async with asyncio.timeout(PATIENCE) as limit:
+                watch = asyncio.create_task(self._end_where_slow(limit))
+                try:
+                    await app(scope, self._receive, self._send)
+                finally:
+                    watch.cancel()
         except TimeoutError:
-            if not answered:
-                await PlainTextResponse("The upload took too long.", 408)(scope, receive, send)
+            return self._answered
+        return True
+
+    async def _receive(self) -> Message:
+        message = await self._receive_next()
+        self._bytes += len(message.get("body", b""))
+        self._complete = not message.get("more_body")
+        return message
+
+    async def _send(self, message: Message) -> None:
+        self._answered = True
+        await self._send_on(message)
+
+    async def _end_where_slow(self, limit: asyncio.Timeout) -> None:
+        await asyncio.sleep(GRACE)
+        start = asyncio.get_running_loop().time()
+        while not self._complete:
+            await asyncio.sleep(_PACE)
+            expected = LEAST_RATE * (asyncio.get_running_loop().time() - start)
+            if self._bytes < expected and self._is_full():
+                return limit.reschedule(0)
 
 
 def _is_session(session: str) -> bool:
     return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
-def _length(scope: Scope) -> int:
+def _read_length(scope: Scope) -> int:
     text = Headers(scope=scope).get("content-length", "")
     return int(text[:20]) if text.isascii() and text.isdecimal() else 0

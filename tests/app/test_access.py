@@ -4,8 +4,9 @@ import pytest
 import streamlit as st
 from streamlit.runtime.context import ContextProxy
 from support.app_page import everything_sent, open_page, works
+from support.asgi_parts import ask, behind
 
-from cam.server.access import signed_cookies
+from cam.server.access import Gate
 
 CODE = "blue rhinoceros"
 
@@ -16,6 +17,11 @@ def cookies(monkeypatch) -> dict[str, str]:
     sent = {}
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda self: sent))
     return sent
+
+
+def cookies_of(code: str) -> dict[str, str]:
+    """What a browser has after a visitor gave a code, right or wrong."""
+    return ask(Gate(behind, code=CODE, open_paths=frozenset()), method="POST", body=f"code={code}".encode()).cookies
 
 
 def closed(at, sentence: str) -> bool:
@@ -30,14 +36,15 @@ def test_without_the_code_nothing_is_drawn_whatever_the_link(cookies, monkeypatc
     monkeypatch.setenv("CAM_ACCESS_CODE", CODE)
     sentence = "This page needs the access code. Load it again, and it asks for it."
     assert closed(open_page(), sentence)
-    assert closed(open_page(photo="crab", code=CODE, classcam_entry=CODE), sentence)
-    cookies[signed_cookies.ENTRY] = signed_cookies.issue(signed_cookies.VISITOR, CODE)
+    assert closed(open_page(photo="crab", code=CODE, classcam=CODE), sentence)
+    cookies |= cookies_of("red rhinoceros")
+    assert cookies
     assert closed(open_page(), sentence)
 
 
 def test_with_it_the_page_is_there(cookies, monkeypatch):
     monkeypatch.setenv("CAM_ACCESS_CODE", CODE)
-    cookies[signed_cookies.ENTRY] = signed_cookies.issue(signed_cookies.ENTRY, CODE)
+    cookies |= cookies_of(CODE)
     at = open_page()
     assert works(at) and CODE not in everything_sent(at)
 

@@ -20,8 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 import cam
-from cam.cli import addresses
-from cam.cli import serve as page_module
+from cam.cli import serve
 
 ROOT = Path(cam.__file__).parents[1]
 
@@ -31,13 +30,14 @@ def started(monkeypatch):
     """What would have been started: its arguments and its environment."""
     started = {}
 
-    def popen(command, cwd, env):
-        started.update(command=command, cwd=cwd, env=env)
+    def popen(command, env):
+        started.update(command=command, env=env)
         return SimpleNamespace(wait=lambda: 0, terminate=lambda: None)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.delenv("CAM_ADDRESS", raising=False)
+    for name in ("CAM_ADDRESS", "CAM_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
     return started
 
 
@@ -60,7 +60,7 @@ def networks(monkeypatch):
         monkeypatch.setattr(
             psutil, "net_if_stats", lambda: {name: SimpleNamespace(isup=name != "off") for name in rows}
         )
-        monkeypatch.setattr(addresses, "_default_address", lambda: default)
+        monkeypatch.setattr(serve, "_find_default_address", lambda: default)
 
     return give
 
@@ -69,7 +69,7 @@ def test_by_itself_it_serves_this_computer_alone(run, started):
     done = run("page")
     assert (done.exit_code, done.stdout) == (0, "")
     assert options(started) == [("--server.address", "localhost")]
-    assert "CAM_ADDRESS" not in started["env"]
+    assert not {"CAM_ADDRESS", "CAM_HOSTS"} & started["env"].keys()
     run("page --port 9000")
     assert options(started) == [("--server.address", "localhost"), ("--server.port", "9000")]
 
@@ -80,11 +80,9 @@ def test_shared_it_serves_the_room_and_says_where(run, started, networks):
     assert done.exit_code == 0
     assert "http://192.168.1.17:9000\n" in done.stdout
     assert started["env"]["CAM_ADDRESS"] == "http://192.168.1.17:9000"
-    given = options(started)
-    assert given[:2] == [("--server.address", "0.0.0.0"), ("--server.port", "9000")]
-    assert {"localhost", "127.0.0.1", "192.168.1.17"} <= {
-        host for name, host in given if name == "--server.allowedHosts"
-    }
+    assert options(started) == [("--server.address", "0.0.0.0"), ("--server.port", "9000")]
+    name = socket.gethostname().lower()
+    assert started["env"]["CAM_HOSTS"].split(",") == ["192.168.1.17", name, f"{name}.local"]
 
 
 def test_of_several_addresses_that_of_the_default_route_comes_first_and_virtual_ones_last(run, started, networks):
@@ -101,8 +99,17 @@ def test_an_address_that_was_given_is_the_one_that_is_told(run, started, network
         done = run(words)
         assert "https://cam.school.example" in done.stdout and "10.0.0.4" not in done.stdout
         assert started["env"]["CAM_ADDRESS"] == "https://cam.school.example"
-        assert options(started)[0] == ("--server.address", listens)
-        assert ("--server.allowedHosts", "cam.school.example") in options(started)
+        assert options(started) == [("--server.address", listens)] + [("--server.port", "8501")] * ("share" in words)
+        assert "cam.school.example" in started["env"]["CAM_HOSTS"].split(",")
+
+
+def test_names_that_were_given_are_answered_to_as_well(run, started, networks, monkeypatch):
+    networks("10.0.0.4", wired=("10.0.0.4",))
+    monkeypatch.setenv("CAM_HOSTS", "*.school.example")
+    # A name that no address can have.
+    monkeypatch.setattr(socket, "gethostname", lambda: "my computer")
+    run("page --share")
+    assert started["env"]["CAM_HOSTS"] == "*.school.example,10.0.0.4"
 
 
 def test_without_a_network_nothing_is_started(run, started, networks):
@@ -126,7 +133,7 @@ def test_finding_the_address_sends_nothing_and_fails_without_a_route(monkeypatch
         sendto = sendall = send
 
     monkeypatch.setattr(socket, "socket", Probe)
-    assert addresses._default_address() is None
+    assert serve._find_default_address() is None
     assert used == [(socket.SOCK_DGRAM, ("203.0.113.1", 9))]
 
 
@@ -145,7 +152,7 @@ def test_a_terminal_shows_the_code(networks, monkeypatch, capsys):
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    page_module._print_addresses(("http://192.168.1.17:8501",))
+    serve._print_addresses(("http://192.168.1.17:8501",))
     monkeypatch.undo()
     drawn = [line for line in capsys.readouterr().out.splitlines() if "▀" in line or "█" in line]
     # 25 cells and 4 around them on each side; two rows a line.
@@ -159,7 +166,7 @@ def running(folder: Path, *words: str, **environment: str):
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     # TensorFlow is never needed here: its import waits for a file that does not come.
-    watch = str(ROOT / "tests" / "browser" / "watch")
+    watch = str(ROOT / "tests" / "support" / "watch")
     held = {"PYTHONPATH": watch, "WATCH_LOG": str(folder / "watch.txt"), "TENSORFLOW_GATE": str(folder / "never")}
     held |= {"STREAMLIT_SERVER_HEADLESS": "true", **environment}
     with (folder / "out.txt").open("w") as output:
@@ -231,7 +238,10 @@ def test_others_get_in_when_it_is_shared_and_only_under_its_names(tmp_path):
 def test_nobody_else_gets_in_by_default_and_the_operators_pages_are_closed(tmp_path):
     with running(tmp_path) as port:
         assert answer(f"http://{OTHER}:{port}/_stcore/health") is None
-        assert opens(port, "localhost")
+        assert opens(port, "localhost") and opens(port, "127.0.0.1")
+        # A page of another site whose name leads here.
+        assert answer(f"http://localhost:{port}/", host="rebound.example") is None
+        assert not opens(port, "rebound.example")
         for path in ("healthz", "metrics"):
             page = answer(f"http://localhost:{port}/{path}")
             assert "networks" not in page and "classcam_" not in page

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 import cam
 
 ROOT = Path(cam.__file__).parents[1]
@@ -26,9 +28,28 @@ def start_command() -> str:
     return re.search(r"^python3 -m venv .*streamlit run.*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)[0]
 
 
-def test_its_steps_are_those_of_the_readme():
-    run, command = step("RUN").replace(" --no-cache-dir", ""), " ".join(ast.literal_eval(step("CMD")))
-    assert f"{run} && {command}" == start_command()
+def test_its_steps_are_those_of_the_readme_with_packages_pinned_by_hash():
+    install = step("RUN").replace(" --no-cache-dir --require-hashes -r requirements.lock", " -r requirements.txt")
+    assert f"{install} && {' '.join(ast.literal_eval(step('CMD')))}" == start_command()
+
+
+def test_the_pinned_packages_are_those_that_are_required():
+    """Where this fails, make the list again; the command is its second line."""
+    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    pinned = {}
+    for line in lines:
+        if "==" in line:
+            found = Requirement(line.rstrip(" \\"))
+            pinned.setdefault(found.name, []).append(found)
+    assert lines[1].startswith("#    uv pip compile ") and all(
+        line.startswith(("#", "    --hash=sha256:")) or line.endswith(" \\") for line in lines
+    )
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            required = Requirement(line)
+            here = [found for found in pinned[required.name] if found.marker is None or found.marker.evaluate()]
+            if required.marker is None or required.marker.evaluate():
+                assert [next(iter(one.specifier)).version in required.specifier for one in here] == [True], line
 
 
 def test_what_is_secret_stays_outside():
@@ -49,7 +70,7 @@ def test_what_it_copies_is_enough_to_start_and_is_found_healthy(tmp_path):
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     environment = dict(pair.split("=") for pair in step("ENV").split()) | {"STREAMLIT_SERVER_PORT": str(port)}
-    watch = {"PYTHONPATH": str(ROOT / "tests" / "browser" / "watch"), "WATCH_LOG": str(tmp_path / "watch.txt")}
+    watch = {"PYTHONPATH": str(ROOT / "tests" / "support" / "watch"), "WATCH_LOG": str(tmp_path / "watch.txt")}
     program, *words = ast.literal_eval(step("CMD"))
     assert program == ".venv/bin/streamlit"
     server = subprocess.Popen(

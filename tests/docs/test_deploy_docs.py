@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import cam
-from cam.server.counters import Counters
+from cam.server import telemetry
 
 ROOT = Path(cam.__file__).parents[1]
 TEXT = (ROOT / "docs" / "deploy.md").read_text("utf-8")
@@ -15,9 +15,9 @@ SOURCE = "\n".join(path.read_text("utf-8") for path in (ROOT / "cam").rglob("*.p
 def test_everything_that_is_logged_is_in_the_table_and_nothing_else():
     table = TEXT.partition("| `asked` |")[2].partition("\n\n")[0]
     listed = {name for row in table.splitlines()[2:] for name in re.findall("`(.*?)`", row.split("|")[1])}
-    # Answers are told by `runs.watched`, which chooses the word.
+    # Those of `telemetry.track_run`, which chooses the word.
     answers = {"open", "page", "photo", "network", "class", "view"}
-    assert listed - answers == set(re.findall(r'asked\("([^"]*)"[,)]', SOURCE))
+    assert listed - answers == set(re.findall(r'track\("([^"]*)"[,)]', SOURCE))
     assert answers <= listed and all(f'"{word}"' in SOURCE for word in answers)
 
 
@@ -26,10 +26,10 @@ def test_the_line_of_the_log_is_one_that_could_be_written():
     assert list(json.loads(line)) == [*"time level asked network fit detail bytes ms outcome".split()]
 
 
-def test_the_counters_that_are_named_are_there():
-    counters = Counters()
-    counters.stop()
-    exposed = counters.text().decode()
+def test_the_counters_that_are_named_are_there(monkeypatch):
+    monkeypatch.setattr(telemetry, "_counters", None)
+    telemetry.start_counters()
+    exposed = telemetry.format_counters().decode()
     named = set(re.findall(r"`(classcam_\w+)`", TEXT))
     assert len(named) == 2
     for name in named:

@@ -1,46 +1,82 @@
-"""A session whose page was closed is forgotten by itself, and one that may still come back is not."""
+"""A session whose page was closed is forgotten by the clock, with what was uploaded and saved, on a server at rest."""
 
-import asyncio
-import gc
-import weakref
+import re
+import time
 
-from streamlit.runtime.memory_session_storage import MemorySessionStorage
-from streamlit.runtime.session_manager import SessionInfo
-from support.event_loop import run_apart
+import pytest
+from support.page_server import running_server
+from support.visitor import Visitor, next_message, session_of
 
-from cam.server.closed_sessions import forget_closed_sessions
+# Seconds for which Streamlit keeps a closed session, and in which all of it must be gone.
+KEPT, GONE = 4, 30
+# A page as ClassCam's pages are: they have a file for download.
+PAGE = """
+import streamlit as st
+from cam.server.closed_sessions import forget_when_closed
 
-
-class Session:
-    id = "closed"
-
-
-def kept_after(monkeypatch, seconds: float, ttl: float) -> bool:
-    """Whether a session is in memory so long after its page was closed."""
-    monkeypatch.setattr(MemorySessionStorage, "save", MemorySessionStorage.save)
-    forget_closed_sessions()
-    forget_closed_sessions()
-
-    async def wait() -> bool:
-        storage, session = MemorySessionStorage(ttl_seconds=ttl), Session()
-        storage.save(SessionInfo(client=None, session=session))
-        found = weakref.ref(session)
-        del session
-        await asyncio.sleep(seconds)
-        gc.collect()
-        return found() is not None
-
-    return run_apart(wait())
+{call}
+st.download_button("Save", b"a photo of a visitor", "overlay.png", "image/png")
+"""
 
 
-def test_a_closed_session_is_forgotten_without_another_one_that_comes(monkeypatch):
-    assert not kept_after(monkeypatch, 1.5, ttl=0.1)
+@pytest.fixture
+def serve(tmp_path):
+    """A function that runs such a page; gives a visitor."""
+    running = []
+
+    def start(call: str) -> Visitor:
+        (tmp_path / "page.py").write_text(PAGE.format(call=call))
+        server = running_server(
+            tmp_path,
+            start=("streamlit", "run", str(tmp_path / "page.py")),
+            STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(KEPT),
+            STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION="false",
+        )
+        running.append(server)
+        return Visitor((url := server.__enter__().url), url.removeprefix("http://"))
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
 
 
-def test_a_session_can_come_back_for_as_long_as_streamlit_keeps_it(monkeypatch):
-    assert kept_after(monkeypatch, 0.2, ttl=60)
+def visit(visitor: Visitor) -> str:
+    """Open the page, upload a photo, and close the page again; the path of the file for download."""
+    with visitor.opened() as stream:
+        session = session_of(stream)
+        path = None
+        while path is None:
+            delta = next_message(stream, "delta")
+            path = delta.new_element.download_button.url or None
+        next_message(stream, "script_finished")
+        assert visitor.upload(session, b"photo" * 1000) == 204
+        assert visitor.ask(path) == (200, "a photo of a visitor")
+    return path
 
 
-def test_without_this_it_would_stay(monkeypatch):
-    monkeypatch.setattr("cam.server.closed_sessions._save_for_a_while", MemorySessionStorage.save)
-    assert kept_after(monkeypatch, 1.5, ttl=0.1)
+def uploaded(visitor: Visitor) -> int:
+    """Bytes that are held of uploads."""
+    found = re.findall(
+        r"^cache_memory_bytes\{[^}]*UploadedFileManager[^}]*\} (\d+)", visitor.ask("/_stcore/metrics")[1], re.M
+    )
+    return sum(map(int, found))
+
+
+def test_a_saved_picture_and_an_upload_go_with_the_session(serve):
+    visitor = serve("forget_when_closed()")
+    path = visit(visitor)
+    closed = time.monotonic()
+    # A lost connection can come back.
+    assert uploaded(visitor) == 5000 and visitor.ask(path)[0] == 200
+    while visitor.ask(path)[0] == 200 or uploaded(visitor):
+        assert time.monotonic() < closed + GONE
+        time.sleep(0.2)
+    assert time.monotonic() > closed + KEPT - 2
+
+
+def test_without_this_they_would_stay(serve):
+    """If this fails, Streamlit does it itself, and `cam.server.closed_sessions` can go."""
+    visitor = serve("")
+    path = visit(visitor)
+    time.sleep(KEPT + 8)
+    assert visitor.ask(path)[0] == 200 and uploaded(visitor) == 5000

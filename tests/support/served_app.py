@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-import streamlit_app
+from cam.app.navigation import run_page
 from cam.app.widgets import class_picker
 from cam.models import registry
 from cam.server import model_store
@@ -48,7 +48,7 @@ def thoughtful(choose):
 
 if "FAULT_CALLBACK" in os.environ and class_picker._choose.__name__ != "chosen":
     class_picker._choose = thoughtful(class_picker._choose)
-streamlit_app.main()
+run_page()
 model = model_store.loaded_model(registry.default_model().name)
 if "FAULT_SLOW" in os.environ and "explain" not in vars(model):
     model.explain = slow(model.explain)

@@ -90,15 +90,16 @@ def session_of(stream) -> str:
     message = BackMsg()
     message.rerun_script.query_string = ""
     stream.send(message.SerializeToString())
-    return _message(stream, "new_session").initialize.session_id
+    return next_message(stream, "new_session").initialize.session_id
 
 
 def wait_for_end(stream) -> None:
     """Until the page is drawn, for which its network is loaded."""
-    _message(stream, "script_finished")
+    next_message(stream, "script_finished")
 
 
-def _message(stream, kind: str):
+def next_message(stream, kind: str):
+    """Wait for the next message of a kind; what it holds."""
     while True:
         answer = ForwardMsg()
         answer.ParseFromString(stream.recv(timeout=120))

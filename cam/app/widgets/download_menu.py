@@ -20,7 +20,7 @@ from cam.formatting import format_percent
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
 from cam.server import model_store
-from cam.server.telemetry import asked
+from cam.server.telemetry import track
 from cam.settings import read_settings
 
 # What a file's name does not have on every system, and spaces.
@@ -80,7 +80,7 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
 
 def _button(row: DeltaGenerator, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
     def made() -> bytes:
-        with asked("save", file=label) as told:
+        with track("save", file=label) as told:
             data = make()
             told["bytes"] = len(data)
             return data

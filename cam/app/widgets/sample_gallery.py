@@ -8,8 +8,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from cam.app.cache import Photo, data_uri, photo_of
+from cam.settings import APP_FOLDER
 
-FOLDER = Path(__file__).resolve().parents[3] / "sample_images"
+FOLDER = APP_FOLDER / "sample_images"
 DEFAULT = "dog_and_cat"
 _THUMBNAIL = (152, 114)
 # What is called otherwise on the page than in the file.

@@ -6,8 +6,8 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from cam.server.access.guards import with_code
-from cam.server.base_path import base_path
+from cam.server.access import add_code
+from cam.server.guards import base_path
 from cam.settings import read_settings
 
 
@@ -26,7 +26,7 @@ def show_address(addresses: tuple[str, ...]) -> None:
     address = addresses[0]
     if len(addresses) > 1:
         address = st.radio("This computer is in several networks", addresses, key="shared_address", horizontal=True)
-    place, link = _place(), with_code(address)
+    place, link = _place(), add_code(address)
     if place and st.toggle("With what I see now: page, photo, network and class", key="shared_place"):
         address = link = address + place
     st.html(

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from support.app_page import DOG, NAMES, file_of, gallery, open_page, passes, run_with_open, upload
 
 from cam.app import cache
-from cam.server import log, telemetry
+from cam.server import telemetry
 
 NAME, ARTIST = "my secret holiday.jpg", "Ada Secret"
 
@@ -18,10 +18,11 @@ NAME, ARTIST = "my secret holiday.jpg", "Ada Secret"
 @pytest.fixture
 def lines(monkeypatch):
     """A function that gives what the JSON log has had since the last call, as text."""
-    monkeypatch.setattr(telemetry, "_listeners", [])
-    before = list(log._logger.handlers)
-    log.start_log("json")
-    handler = next(handler for handler in log._logger.handlers if handler not in before)
+    before = list(telemetry._logger.handlers)
+    for logger in (telemetry._logger, telemetry._events):
+        monkeypatch.setattr(logger, "propagate", logger.propagate)
+    telemetry.start_log("json")
+    handler = next(handler for handler in telemetry._logger.handlers if handler not in before)
     handler.setStream(stream := io.StringIO())
 
     def take() -> list[str]:
@@ -31,8 +32,8 @@ def lines(monkeypatch):
         return text.splitlines()
 
     yield take
-    log._logger.handlers[:] = before
-    log._logger.setLevel(logging.NOTSET)
+    telemetry._logger.handlers[:] = before
+    telemetry._logger.setLevel(logging.NOTSET)
 
 
 def told(lines: list[str]) -> list[tuple[str, str]]:
@@ -107,9 +108,9 @@ def test_another_page_is_a_page_before_it_is_anything_else(lines):
     def script() -> None:
         import streamlit as st
 
-        from cam.server.runs import watched
+        from cam.server.telemetry import track_run
 
-        with watched(st.query_params["page"]):
+        with track_run(st.query_params["page"]):
             if st.query_params["page"] == "why":
                 st.stop()
 

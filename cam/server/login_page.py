@@ -8,12 +8,12 @@ from string import Template
 
 from starlette.responses import HTMLResponse
 
-_TEMPLATE = Template(Path(__file__).with_name("form.html").read_text("utf-8"))
-_STYLE = Path(__file__).with_name("form.css").read_text("utf-8")
-_SCRIPT = Path(__file__).with_name("form.js").read_text("utf-8")
+_HTML, _STYLE, _SCRIPT = (
+    Path(__file__).with_name(f"login.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
+)
 
 
-def _allowed(text: str) -> str:
+def _hash_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -21,7 +21,7 @@ def _allowed(text: str) -> str:
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src {_allowed(_STYLE)}; script-src {_allowed(_SCRIPT)}; img-src data:; "
+        f"default-src 'none'; style-src {_hash_source(_STYLE)}; script-src {_hash_source(_SCRIPT)}; img-src data:; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     # Not "no-referrer": with that browsers send the form with the origin "null".
@@ -35,18 +35,18 @@ _FORM = """<form method="post">
 </form>"""
 
 
-def form_page(status: int, problem: str = "") -> HTMLResponse:
-    """The form, with a sentence on what was wrong before."""
+def render_login(status: int, problem: str = "") -> HTMLResponse:
+    """Render the form, with a sentence on what was wrong before."""
     said = f'<p id="problem" role="alert">{escape(problem)}</p>\n' if problem else ""
     form = _FORM.format(problem=said, described=' aria-describedby="problem" aria-invalid="true"' if problem else "")
-    return _page(status, "Type the code that you were given.", form)
+    return _render(status, "Type the code that you were given.", form)
 
 
-def problem_page(status: int, problem: str) -> HTMLResponse:
-    """A sentence alone."""
-    return _page(status, problem, "")
+def render_sentence(status: int, sentence: str) -> HTMLResponse:
+    """Render a sentence alone."""
+    return _render(status, sentence, "")
 
 
-def _page(status: int, sentence: str, form: str) -> HTMLResponse:
+def _render(status: int, sentence: str, form: str) -> HTMLResponse:
     parts = {"style": _STYLE, "script": _SCRIPT if form else "", "sentence": escape(sentence), "form": form}
-    return HTMLResponse(_TEMPLATE.substitute(parts), status, _HEADERS)
+    return HTMLResponse(Template(_HTML).substitute(parts), status, _HEADERS)

@@ -1,1 +1,0 @@
-"""Who gets in: the guards before the pages on the server, and the access code."""
