@@ -34,6 +34,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="classcam", prog_name="classcam")
 def main() -> None:
     """ClassCam shows where a convolutional network looks.
 

@@ -3,35 +3,34 @@
 import json
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import click
 
-from cam.batch.artifacts import PICTURES
+from cam.batch.artifacts import ARTIFACTS
+from cam.batch.pipeline import ExplainParts, explain_parts
 from cam.batch.plan import Plan, Settings, network_digest
-from cam.batch.ray_backend import cluster_parts, connected
+from cam.batch.ray_backend import start_ray
 from cam.batch.run import Summary, run
-from cam.batch.sources import SourceError, find_photos, is_address, listed_paths
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option, top_option
-from cam.cli.progress import progress
+from cam.batch.sources import SourceError, find_photos, is_address, parse_list
+from cam.cli.options import fit_option, hold_native_messages, load_network, model_option, top_option
+from cam.cli.progress import show_progress
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
 
 
 class _Kinds(click.ParamType):
-    """Words with commas between them -> the kinds of pictures."""
+    """Words with commas between them -> names in `ARTIFACTS`, in their order."""
 
     name = "kinds"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         kinds = [kind.strip() for kind in str(value).split(",") if kind.strip()]
-        if unknown := [kind for kind in kinds if kind not in PICTURES]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(PICTURES)}.", param, ctx)
-        return tuple(kind for kind in PICTURES if kind in kinds)
+        if unknown := [kind for kind in kinds if kind not in ARTIFACTS]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(ARTIFACTS)}.", param, ctx)
+        return tuple(kind for kind in ARTIFACTS if kind in kinds)
 
 
 @click.command()
@@ -102,34 +101,39 @@ def batch(
         raise click.BadParameter("it must be a folder on this machine.", param_hint="-o")
     if engine == "local" and (address or actors):
         raise click.UsageError("--address and --actors are for --engine ray.")
-    photos = _photos(sources, recursive, Path(output))[:limit]
+    photos = _find_photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
     weights = network_digest(model)
     plan = Plan(photos, Settings(model, fit, top, save), weights)
-    load = partial(loaded_network, model, many=True)
-    who = _by_ray(load, weights, address, actors) if engine == "ray" else {"load": load}
+    start = partial(_start_here, model)
+    if engine == "ray":
+        start = partial(_start_ray, model, weights, address, actors)
     try:
-        with progress("photos") as report:
-            summary = run(plan, folder=Path(output), **who, resume=resume, report=report)
+        with show_progress("photos") as report:
+            summary = run(plan, start, Path(output), resume=resume, report=report)
     except KeyboardInterrupt:
         click.echo("Interrupted. What is finished is kept: go on by the same command with --resume.", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None
-    click.echo(json.dumps(_facts(summary), indent=2) if as_json else _line(summary))
+    click.echo(json.dumps(_list_facts(summary), indent=2) if as_json else _describe(summary))
     if summary.failed:
         raise click.exceptions.Exit(1)
 
 
-def _by_ray(load: Callable, weights: str, address: str | None, actors: int | None) -> dict[str, Callable]:
-    """What `run` is given so that Ray does the work: what connects to it, and what hands out the parts."""
-    return {"load": partial(connected, address, actors), "work": partial(cluster_parts, load=load, weights=weights)}
+def _start_here(model: str) -> ExplainParts:
+    return partial(explain_parts, load_network(model, many=True))
 
 
-def _photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:
+def _start_ray(model: str, weights: str, address: str | None, actors: int | None) -> ExplainParts:
+    with hold_native_messages():
+        return start_ray(partial(load_network, model, many=True), weights, address, actors)
+
+
+def _find_photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:
     """All photos but those in the folder that is written to."""
     found = set(find_photos([source for source in sources if source != "-"], recursive=recursive))
     if "-" in sources:
-        found.update(listed_paths(sys.stdin.buffer.read()))
+        found.update(parse_list(sys.stdin.buffer.read()))
     own = os.path.join(os.path.abspath(output), "")
     return sorted(path for path in found if is_address(path) or not os.path.abspath(path).startswith(own))
 
@@ -138,13 +142,13 @@ def _rate(summary: Summary) -> float:
     return summary.done / summary.seconds if summary.seconds else 0.0
 
 
-def _line(summary: Summary) -> str:
+def _describe(summary: Summary) -> str:
     rate = f", {_rate(summary):.1f} photos/s" if summary.done else ", done before"
     noun = "photo" if summary.photos == 1 else "photos"
     return f"{summary.photos} {noun}, {summary.failed} failed{rate}: {summary.results}"
 
 
-def _facts(summary: Summary) -> dict[str, object]:
+def _list_facts(summary: Summary) -> dict[str, object]:
     return {
         "photos": summary.photos,
         "failed": summary.failed,

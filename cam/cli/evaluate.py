@@ -10,9 +10,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option
-from cam.cli.progress import progress
+from cam.cli.options import fit_option, load_network, model_option
+from cam.cli.progress import show_progress
 from cam.evaluation.annotations import read_annotations
 from cam.evaluation.contact_sheet import Case, contact_sheet
 from cam.evaluation.plots import evaluation_figure
@@ -69,10 +68,10 @@ def evaluate(
     with _writing(output):
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
-    network = loaded_network(model)
+    network = load_network(model)
     explain = partial(network.explain, method=method, fit=fit, detail=detail)
     looks = None if no_faithfulness else lambda image: network.explain(image, fit=fit).probabilities
-    with progress("photos") as report:
+    with show_progress("photos") as report:
         report(0, len(photos))
         found = evaluated(photos, explain, probabilities=looks, report=report)
     settings = {"model": network.spec.name, "method": method or network.method, "fit": fit, "detail": detail}

@@ -10,9 +10,8 @@ import click
 from PIL import Image
 
 from cam.batch.sources import printable, read_photo
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option, top_option
-from cam.cli.progress import progress
+from cam.cli.options import fit_option, load_network, model_option, top_option
+from cam.cli.progress import show_progress
 from cam.errors import CamError, ImageError, LabelError
 from cam.explanation import Prediction, Scored
 from cam.export import Look, drawn, figure_file, file_stem, percent
@@ -113,7 +112,7 @@ def explain(
       python -m cam explain cat.jpg
       python -m cam explain cat.jpg dog.jpg --class tabby -o pictures
     """
-    network = loaded_network(model)
+    network = load_network(model)
     options = {"fit": fit, "method": method, "layer": layer, "detail": detail}
     facts = _print_all(photos, _Wanted(network, options, _class_index(network, wanted), top, output), as_json)
     if as_json:
@@ -166,7 +165,7 @@ def _compute(explanation: Scored, chosen: Prediction) -> None:
         return
     if explanation.passes < _FEW_PASSES:
         return
-    with progress("passes") as report:
+    with show_progress("passes") as report:
         report(0, explanation.passes)
         explanation.class_map(chosen.index, report=report)
 

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
-from cam.cli.names import NetworkName
+from cam.cli.options import NetworkName
 from cam.errors import ModelError
 from cam.models.registry import ModelSpec, list_models
 from cam.models.weights import megabytes
@@ -62,8 +63,6 @@ def _fetch(spec: ModelSpec) -> bool:
 
 def _download(spec: ModelSpec) -> Path:
     """Download with a bar on a terminal; where the output goes into a file or a pipe, nothing is drawn."""
-    steps = 1000
-    with click.progressbar(
-        length=steps, label=spec.name, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=False
-    ) as bar:
-        return spec.source.download(lambda share: bar.update(int(share * steps) - bar.pos))
+    # Without "disable", tqdm itself asks whether it writes to a terminal.
+    with tqdm(total=1.0, desc=spec.name, file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {remaining}") as bar:
+        return spec.source.download(lambda share: bar.update(share - bar.n))

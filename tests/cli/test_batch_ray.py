@@ -29,7 +29,7 @@ ENVIRON = {**os.environ, "TF_NUM_INTRAOP_THREADS": str(os.cpu_count())}
 @pytest.fixture
 def local(monkeypatch, lite0, tmp_path):
     """A folder of photos -> the rows of the table that one process makes of it, and the folder it is in."""
-    monkeypatch.setattr(module, "loaded_network", lambda name, many: lite0)
+    monkeypatch.setattr(module, "load_network", lambda name, many: lite0)
     monkeypatch.setattr(cam.batch.plan, "PART", 8)
 
     def call(photos: Path, *options: str) -> list[dict]:

@@ -35,7 +35,7 @@ def loaded(monkeypatch):
         asked["model"] = name
         return SimpleNamespace(spec=SimpleNamespace(name="hand"), method="cam", explain=asking)
 
-    monkeypatch.setattr(module, "loaded_network", network)
+    monkeypatch.setattr(module, "load_network", network)
     return asked
 
 
