@@ -102,8 +102,8 @@ def start_ray(load: Callable[[], "Model"], weights: str, address: str | None, ac
     else:
         # Ray lets everybody write to its folders, so they go into one that nobody else can open. The names of sockets
         # in it may have about 100 letters, and macOS gives temporary folders long ones.
-        folder = tempfile.mkdtemp(prefix="classcam-ray-", dir="/tmp" if sys.platform == "darwin" else None)
-        options = {"include_dashboard": False, "_temp_dir": folder}
+        folder = tempfile.mkdtemp(prefix="classcam-", dir="/tmp" if sys.platform == "darwin" else None)
+        options = {"include_dashboard": False, "_temp_dir": os.path.join(folder, "ray")}
     before = os.umask(0o077)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **options)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from pyarrow import parquet
+from support.batch_parts import read_rows
 from support.batch_photos import SAMPLES, write_bad, write_good
 
 import cam
@@ -49,7 +49,7 @@ def call(*arguments: object, stdin: bytes | None = None):
 
 
 def rows(folder: Path) -> list[dict]:
-    return parquet.read_table(folder / "results.parquet").drop_columns("seconds").to_pylist()
+    return read_rows(folder / "results.parquet")
 
 
 def test_good_and_bad_photos_of_all_kinds(loaded, tmp_path):
