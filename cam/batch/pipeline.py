@@ -21,10 +21,10 @@ from PIL import Image
 
 from cam.batch.plan import Settings
 from cam.batch.rows import Heat, LoadedPhoto, Row, Write, extract_heat, make_failed_row, make_row, make_table
-from cam.batch.sources import read_photo
+from cam.batch.sources import OpenPhoto, open_photo
 from cam.errors import ImageError
 from cam.grouping import batches
-from cam.images.open import open_image, resized
+from cam.images.open import resized
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -82,6 +82,7 @@ def explain_parts(
     *,
     write: Write,
     report: Callable[[int], None] = lambda count: None,
+    open_photo: OpenPhoto = open_photo,
     cores: int | None = None,
 ) -> Generator[FinishedPart, None, None]:
     """Explain parts in this process, and yield them in order; bound to a network, this is an `ExplainParts`.
@@ -91,6 +92,7 @@ def explain_parts(
     Args:
         model: the network.
         parts: as in `ExplainParts`, and so are settings, write and report.
+        open_photo: called by several threads.
         cores: how many this work may keep busy; None: all of the machine.
     """
     threads = max(2, min(_MOST_THREADS, cores or os.cpu_count() or 1))
@@ -103,13 +105,14 @@ def explain_parts(
     with _pool("read", threads) as readers, _pool("finish", threads) as finishers, _pool("explain", threads) as passes:
 
         def finish(photo: LoadedPhoto, heat: Heat, seconds: float) -> Future[Row]:
-            return finishers.submit(make_row, photo, heat, seconds, settings.save, write)
+            return finishers.submit(make_row, photo, heat, seconds, settings.save, write, open_photo)
 
         def explain(batch: list[LoadedPhoto]) -> Future[_Rows]:
             return passes.submit(_explain_batch, model, batch, settings.top, finish, count)
 
         before: _BegunPart | None = None
-        for number, reading in _read_ahead(readers, parts, partial(model.input_size, fit=settings.fit)):
+        load = partial(load_photo, partial(model.input_size, fit=settings.fit), open_photo)
+        for number, reading in _read_ahead(partial(readers.submit, load), parts):
             begun = _begin(number, reading, explain, model.together, count)
             if before is not None:
                 yield _finish(before)
@@ -129,12 +132,12 @@ def _pool(task: str, threads: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _read_ahead(
-    readers: ThreadPoolExecutor, parts: Iterable[Part], input_size: InputSize
+    load: Callable[[int, str], Future[LoadedPhoto | Row]], parts: Iterable[Part]
 ) -> Iterator[tuple[int, _Reading]]:
     """Yield each part with its photos being read, when those of the next are being read too."""
     before = None
     for number, photos in parts:
-        reading = {row: readers.submit(load_photo, row, path, input_size) for row, path in photos}
+        reading = {row: load(row, path) for row, path in photos}
         if before is not None:
             yield before
         before = number, reading
@@ -142,11 +145,11 @@ def _read_ahead(
         yield before
 
 
-def load_photo(number: int, path: str, input_size: InputSize) -> LoadedPhoto | Row:
+def load_photo(input_size: InputSize, open_photo: OpenPhoto, number: int, path: str) -> LoadedPhoto | Row:
     """Read and decode a photo and resize it for the network; where it cannot be read, make its row."""
     start = time.perf_counter()
     try:
-        image = open_image(read_photo(path))
+        image = open_photo(path)
     except ImageError as error:
         return make_failed_row(path, str(error), time.perf_counter() - start)
     pixels = Image.fromarray(resized(image, input_size(image.size)))

@@ -28,7 +28,7 @@ from pyarrow import parquet
 from cam.batch.pipeline import ExplainParts, FinishedPart, Part, explain_parts
 from cam.batch.plan import Settings, network_digest
 from cam.batch.rows import SCHEMA, Write, encode_table
-from cam.batch.sources import is_address
+from cam.batch.sources import OpenPhoto, is_address
 from cam.errors import CamError
 
 if TYPE_CHECKING:
@@ -58,8 +58,21 @@ _DEFAULTS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 _PICTURES = pa.list_(pa.struct([("name", pa.string()), ("content", pa.large_binary())]))
-# What loads a network, and the digest of its weights.
-_Network = tuple[Callable[[], "Model"], str]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What each actor works with.
+
+    Attributes:
+        load: loads the network.
+        weights: `network_digest`, which must be the same on all machines.
+        open_photo: opens a photo.
+    """
+
+    load: "Callable[[], Model]"
+    weights: str
+    open_photo: OpenPhoto
 
 
 class ClusterError(CamError):
@@ -81,12 +94,11 @@ class Cluster:
     folder: str | None = None
 
 
-def start_ray(load: Callable[[], "Model"], weights: str, address: str | None, actors: int | None) -> ExplainParts:
+def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainParts:
     """Start Ray on this machine, or connect to the cluster at an address.
 
     Args:
-        load: loads the network; each actor calls it.
-        weights: `network_digest`, which must be the same on all machines.
+        tools: sent to each actor.
         address: HOST:PORT of the cluster's head, or "auto" for the one that this machine belongs to; None: this machine
             alone.
         actors: how many processes hold the network; None: one for every four cores of a machine.
@@ -115,12 +127,12 @@ def start_ray(load: Callable[[], "Model"], weights: str, address: str | None, ac
     except ClusterError:
         ray.shutdown()
         raise
-    return partial(_explain_parts, cluster, (load, weights))
+    return partial(_explain_parts, cluster, tools)
 
 
 def _explain_parts(
     cluster: Cluster,
-    network: _Network,
+    tools: Tools,
     parts: Iterable[Part],
     settings: Settings,
     *,
@@ -137,7 +149,7 @@ def _explain_parts(
     # What Ray prints goes nowhere; a program may read what we print.
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         try:
-            dataset = _make_dataset(cluster, network, parts, settings)
+            dataset = _make_dataset(cluster, tools, parts, settings)
             batches: Iterable[pa.Table] = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
             for answers in batches:
                 for answer in answers.to_pylist():
@@ -162,7 +174,7 @@ def _explain_parts(
         shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
-def _make_dataset(cluster: Cluster, network: _Network, parts: Iterable[Part], settings: Settings) -> "ray.data.Dataset":
+def _make_dataset(cluster: Cluster, tools: Tools, parts: Iterable[Part], settings: Settings) -> "ray.data.Dataset":
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -185,7 +197,7 @@ def _make_dataset(cluster: Cluster, network: _Network, parts: Iterable[Part], se
         warnings.simplefilter("ignore", ray.data.dataset.RayDeprecationWarning)
         return ray.data.from_arrow(rows).map_batches(
             _Explainer,
-            fn_constructor_args=(*network, settings, cluster.cores, os.getcwd()),
+            fn_constructor_args=(tools, settings, cluster.cores, os.getcwd()),
             batch_size=1,
             batch_format="pyarrow",
             compute=compute,
@@ -197,18 +209,19 @@ def _make_dataset(cluster: Cluster, network: _Network, parts: Iterable[Part], se
 class _Explainer:
     """An actor, in a process of its own: holds the network and makes the tables of parts."""
 
-    def __init__(self, load: Callable[[], "Model"], weights: str, settings: Settings, cores: int, folder: str):
-        self._settings, self._cores, self._folder = settings, cores, folder
+    def __init__(self, tools: Tools, settings: Settings, cores: int, folder: str):
+        self._explain = partial(explain_parts, settings=settings, open_photo=tools.open_photo, cores=cores)
+        self._folder = folder
         self._model: Model | None = None
         self._refusal: str | None = None
         # Told by the first part, because Ray would take what is raised here for a process that died.
         try:
-            if network_digest(settings.model) != weights:
+            if network_digest(settings.model) != tools.weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
                     "machine that began, or only one of the two has OpenVINO. Install the same on every machine."
                 )
-            self._model = load()
+            self._model = tools.load()
         except CamError as error:
             self._refusal = str(error)
 
@@ -221,9 +234,7 @@ class _Explainer:
             # Paths are relative to it.
             os.chdir(self._folder)
         pictures: dict[str, bytes] = {}
-        part = row["number"], photos
-        work = explain_parts(self._model, [part], self._settings, write=pictures.__setitem__, cores=self._cores)
-        ((number, table),) = work
+        ((number, table),) = self._explain(self._model, [(row["number"], photos)], write=pictures.__setitem__)
         return _make_answer(number, None, table, pictures)
 
 

@@ -13,11 +13,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from cam.batch.artifacts import ARTIFACTS, Material, artifact_path
-from cam.batch.sources import printable, read_photo
+from cam.batch.sources import OpenPhoto, printable
 from cam.errors import ImageError
 from cam.explanation import Prediction, Scored
 from cam.heatmap import Span, covered, enlarged
-from cam.images.open import open_image
 from cam.localization import Box, boxes
 
 # Share of the heat's maximum that a box goes around (Zhou et al. 2016).
@@ -100,7 +99,9 @@ def extract_heat(explanation: Scored, top: int) -> Heat:
     return Heat(explanation.input_size, classes, cells, span)
 
 
-def make_row(photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str], write: Write) -> Row:
+def make_row(
+    photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str], write: Write, open_photo: OpenPhoto
+) -> Row:
     """Find the boxes around the heat, write the pictures, and make the photo's row.
 
     Args:
@@ -109,6 +110,7 @@ def make_row(photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str]
         seconds: the network took these for it.
         save: names in `ARTIFACTS`.
         write: called for each picture.
+        open_photo: opens the photo again, because holding all photos until here would take too much memory.
     """
     start = time.perf_counter()
     heatmap = enlarged(heat.cells, photo.shown_size, heat.span)
@@ -116,8 +118,7 @@ def make_row(photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str]
     names = {kind: artifact_path(kind, photo.number, photo.path) for kind in save}
     if names:
         try:
-            # Read once more, because holding all photos until here would take too much memory.
-            material = Material(open_image(read_photo(photo.path)), heat.cells, heatmap, found)
+            material = Material(open_photo(photo.path), heat.cells, heatmap, found)
         except ImageError as error:
             return make_failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
         for kind, name in names.items():

@@ -6,16 +6,19 @@ A photo is known by its path as text, so that another machine can be told of it.
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 import fsspec
 from fsspec.implementations.arrow import ArrowFSWrapper
+from PIL import Image
 from pyarrow import fs as arrow
 
 from cam.errors import CamError, ImageError
-from cam.images.limits import max_bytes
+from cam.images.open import open_image
 
+# Takes the path of a photo; raises ImageError where it cannot be opened.
+OpenPhoto = Callable[[str], Image.Image]
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
 
@@ -48,23 +51,29 @@ def parse_list(text: bytes) -> list[str]:
     return sorted({os.fsdecode(line) for line in lines if line})
 
 
-def read_photo(path: str) -> bytes:
-    """Read a file: all its bytes, or one more than `cam.images.limits.max_bytes` where there are more.
+def open_photo(path: str) -> Image.Image:
+    """Open a photo at a path or an address by `open_image`."""
+    return open_image(read_photo(path))
+
+
+def read_photo(path: str, max_bytes: int | None = None) -> bytes:
+    """Read a file: all its bytes, or one more than `max_bytes` where there are more.
 
     Raises:
         ImageError: it is not there, no file, or cannot be read.
     """
+    most = -1 if max_bytes is None else max_bytes + 1
     try:
         if is_address(path):
             system, inside = _open_address(path)
             with system.open(inside) as file:
-                return file.read(max_bytes() + 1)
+                return file.read(most)
         # Whoever opened a pipe would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a folder" if os.path.isdir(path) else "no ordinary file"
             raise ImageError(f"The photo {printable(path)} cannot be read: it is {kind}.")
         with open(path, "rb") as file:
-            return file.read(max_bytes() + 1)
+            return file.read(most)
     except ImageError:
         raise
     # Each package that reads addresses has errors of its own, and a path with a zero byte is a ValueError.

@@ -11,10 +11,10 @@ import click
 from cam.batch.artifacts import ARTIFACTS
 from cam.batch.pipeline import ExplainParts, explain_parts
 from cam.batch.plan import Plan, Settings, network_digest
-from cam.batch.ray_backend import start_ray
+from cam.batch.ray_backend import Tools, start_ray
 from cam.batch.run import Summary, run
 from cam.batch.sources import SourceError, find_photos, is_address, parse_list
-from cam.cli.options import fit_option, hold_native_messages, load_network, model_option, top_option
+from cam.cli.options import fit_option, hold_native_messages, load_network, model_option, open_photo, top_option
 from cam.cli.progress import show_progress
 
 # What a shell itself returns for a command that was interrupted.
@@ -121,12 +121,13 @@ def batch(
 
 
 def _start_here(model: str) -> ExplainParts:
-    return partial(explain_parts, load_network(model, many=True))
+    return partial(explain_parts, load_network(model, many=True), open_photo=open_photo)
 
 
 def _start_ray(model: str, weights: str, address: str | None, actors: int | None) -> ExplainParts:
+    tools = Tools(partial(load_network, model, many=True), weights, open_photo)
     with hold_native_messages():
-        return start_ray(partial(load_network, model, many=True), weights, address, actors)
+        return start_ray(tools, address, actors)
 
 
 def _find_photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:

@@ -5,12 +5,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from PIL import Image
 
+from cam.batch.sources import read_photo
 from cam.errors import CamError, ModelError
+from cam.images.open import open_image
 from cam.models.registry import ModelSpec, default_model, find_spec, spec_of
+from cam.settings import read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -60,6 +65,11 @@ def fit_option(command: Command) -> Command:
     text = "The whole photo in its own shape, or squashed to the network's square."
     choice = click.Choice(["whole", "squash"])
     return click.option("--fit", type=choice, default="whole", show_default=True, help=text)(command)
+
+
+def open_photo(path: str | Path, *, draft: bool = True) -> Image.Image:
+    """Open a photo at a path or an address within the limits of the settings (ImageError where it cannot be opened)."""
+    return open_image(read_photo(str(path), read_settings().photo_bytes), draft=draft)
 
 
 def load_network(name: str, *, many: bool = False) -> "Model":

@@ -12,6 +12,7 @@ import streamlit as st
 from cam.app import cache
 from cam.explanation import Prediction, Scored
 from cam.export import Look, drawn, figure_file, percent
+from cam.files import escape_formulas
 from cam.images.limits import turns
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
@@ -98,6 +99,7 @@ def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: V
 def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
     """The class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
+    about = escape_formulas(about)
     if explanation.exact:
         bias = float(explanation.bias[chosen.index])
         header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
