@@ -1,8 +1,8 @@
-"""Explain parts on many processes and machines, by Ray Data.
+"""Explain parts on many processes and machines, by Ray.
 
-Each part of the photos is one row of a Ray dataset. Actors, which each hold the network, make its table; tables and
-pictures come back here and are written here, so that the machines share nothing but the photos. An actor that dies
-is started again, and what it had begun with it; a part's numbers are the same wherever and however often it is done.
+Actors, which each hold the network, make the tables of parts; tables and pictures come back here and are written here,
+so that the machines share nothing but the photos. An actor that dies is started again, and what it had begun with it; a
+part's numbers are the same wherever and however often it is done.
 """
 
 import logging
@@ -13,26 +13,25 @@ import socket
 import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from cam.batch.pipeline import ExplainParts, FinishedPart, Part, explain_parts
 from cam.batch.plan import Settings, network_digest
-from cam.batch.rows import SCHEMA, Write, encode_table
+from cam.batch.rows import Write
 from cam.batch.sources import OpenPhoto, is_address
 from cam.errors import CamError
 
 if TYPE_CHECKING:
-    import ray.data
+    from ray.actor import ActorHandle
 
     from cam.model import Model
 
@@ -57,7 +56,8 @@ _DEFAULTS = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-_PICTURES = pa.list_(pa.struct([("name", pa.string()), ("content", pa.large_binary())]))
+# The number of a part, its table, and its pictures by their names.
+_Answer = tuple[int, pa.Table, dict[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainP
     else:
         # Ray lets everybody write to its folders, so they go into one that nobody else can open. The names of sockets
         # in it may have about 100 letters, and macOS gives temporary folders long ones.
-        folder = tempfile.mkdtemp(prefix="classcam-", dir="/tmp" if sys.platform == "darwin" else None)
+        folder = tempfile.mkdtemp(prefix="classcam-ray-", dir="/tmp" if sys.platform == "darwin" else None)
         options = {"include_dashboard": False, "_temp_dir": os.path.join(folder, "ray")}
     before = os.umask(0o077)
     try:
@@ -149,16 +149,11 @@ def _explain_parts(
     # What Ray prints goes nowhere; a program may read what we print.
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         try:
-            dataset = _make_dataset(cluster, tools, parts, settings)
-            batches: Iterable[pa.Table] = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
-            for answers in batches:
-                for answer in answers.to_pylist():
-                    if answer["refusal"] is not None:
-                        raise ClusterError(answer["refusal"])
-                    for picture in answer["pictures"]:
-                        write(picture["name"], picture["content"])
-                    report(answer["photos"])
-                    yield answer["number"], parquet.read_table(BytesIO(answer["table"]), schema=SCHEMA)
+            for part, table, pictures in _hand_out(_start_actors(cluster, tools, settings), parts):
+                for name, content in pictures.items():
+                    write(name, content)
+                report(len(table))
+                yield part, table
         except ray.exceptions.RayTaskError:
             # A mistake in the program, with its traceback.
             raise
@@ -171,39 +166,57 @@ def _explain_parts(
             ray.shutdown()
     # Where something failed, Ray's log files stay.
     if cluster.folder is not None:
-        shutil.rmtree(cluster.folder, ignore_errors=True)
+        _delete(cluster.folder)
 
 
-def _make_dataset(cluster: Cluster, tools: Tools, parts: Iterable[Part], settings: Settings) -> "ray.data.Dataset":
-    import ray.data
+def _delete(folder: str) -> None:
+    # Some of Ray's processes go on writing for a moment after it is shut down.
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)
 
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    rows = [
-        pa.table({"number": [number], "first": [photos[0][0]], "paths": [[os.fsencode(path) for _, path in photos]]})
-        for number, photos in parts
-    ]
-    compute = ray.data.ActorPoolStrategy(
-        size=min(cluster.actors, len(rows)),
-        # One part is read while the one before is finished.
-        max_concurrent_calls_per_actor=_PARTS_AT_ONCE,
-        max_tasks_in_flight_per_actor=2 * _PARTS_AT_ONCE,
-        enable_true_multi_threading=True,
-    )
-    with warnings.catch_warnings():
-        # Ray warns that ray_remote_args_fn will go; nothing else limits the retries yet, which have no end otherwise.
-        warnings.simplefilter("ignore", ray.data.dataset.RayDeprecationWarning)
-        return ray.data.from_arrow(rows).map_batches(
-            _Explainer,
-            fn_constructor_args=(tools, settings, cluster.cores, os.getcwd()),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=compute,
-            num_cpus=cluster.cores,
-            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
-        )
+
+def _start_actors(cluster: Cluster, tools: Tools, settings: Settings) -> "list[ActorHandle[_Explainer]]":
+    import ray
+
+    options = {
+        "num_cpus": cluster.cores,
+        "max_concurrency": _PARTS_AT_ONCE,
+        # As often as it takes; what counts is how often a part is begun.
+        "max_restarts": -1,
+        "max_task_retries": _RETRIES,
+    }
+    actor: Any = ray.remote(_Explainer).options(**options)
+    return [actor.remote(tools, settings, cluster.cores, os.getcwd()) for _ in range(cluster.actors)]
+
+
+def _hand_out(actors: "list[ActorHandle[_Explainer]]", parts: Iterable[Part]) -> Iterator[_Answer]:
+    """Yield what actors make of the parts; each gets the next as soon as it is free.
+
+    An actor gets none before it has loaded its network, so one that finds no free cores holds nothing up.
+    """
+    import ray
+
+    left = deque(parts)
+    loading: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {actor.get_refusal.remote(): actor for actor in actors}
+    working: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {}
+
+    def hand_out(actor: "ActorHandle[_Explainer]", most: int) -> None:
+        for _ in range(min(most, len(left))):
+            working[actor.explain.remote(left.popleft())] = actor
+
+    while left or working:
+        (done,), _ = ray.wait([*working, *loading])
+        if done in loading:
+            actor = loading.pop(done)
+            if (refusal := ray.get(done)) is not None:
+                raise ClusterError(refusal)
+            hand_out(actor, _PARTS_AT_ONCE)
+        else:
+            hand_out(working.pop(done), 1)
+            yield ray.get(done)
 
 
 class _Explainer:
@@ -212,9 +225,8 @@ class _Explainer:
     def __init__(self, tools: Tools, settings: Settings, cores: int, folder: str):
         self._explain = partial(explain_parts, settings=settings, open_photo=tools.open_photo, cores=cores)
         self._folder = folder
-        self._model: Model | None = None
         self._refusal: str | None = None
-        # Told by the first part, because Ray would take what is raised here for a process that died.
+        # Not raised, because Ray would take it for a process that died.
         try:
             if network_digest(settings.model) != tools.weights:
                 raise ClusterError(
@@ -225,31 +237,18 @@ class _Explainer:
         except CamError as error:
             self._refusal = str(error)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        (row,) = batch.to_pylist()
-        if self._model is None:
-            return _make_answer(row["number"], self._refusal, None, {})
-        photos = list(enumerate(map(os.fsdecode, row["paths"]), row["first"]))
-        if not all(is_address(path) for _, path in photos):
+    def get_refusal(self) -> str | None:
+        """Tell why this actor cannot work; None where it can."""
+        return self._refusal
+
+    def explain(self, part: Part) -> _Answer:
+        """Make the table and the pictures of a part."""
+        if not all(is_address(path) for _, path in part[1]):
             # Paths are relative to it.
             os.chdir(self._folder)
         pictures: dict[str, bytes] = {}
-        ((number, table),) = self._explain(self._model, [(row["number"], photos)], write=pictures.__setitem__)
-        return _make_answer(number, None, table, pictures)
-
-
-def _make_answer(number: int, refusal: str | None, table: pa.Table | None, pictures: Mapping[str, bytes]) -> pa.Table:
-    """Make what an actor sends for a part: one row, because Ray never divides one."""
-    listed = [{"name": name, "content": content} for name, content in pictures.items()]
-    return pa.table(
-        {
-            "number": [number],
-            "refusal": pa.array([refusal], pa.string()),
-            "photos": [0 if table is None else len(table)],
-            "table": pa.array([None if table is None else encode_table(table)], pa.large_binary()),
-            "pictures": pa.array([listed], _PICTURES),
-        }
-    )
+        ((number, table),) = self._explain(self._model, [part], write=pictures.__setitem__)
+        return number, table, pictures
 
 
 def _import_ray(*, is_local: bool) -> ModuleType:
@@ -259,7 +258,6 @@ def _import_ray(*, is_local: bool) -> ModuleType:
     os.environ |= _FORCED | (_local_settings() if is_local else {})
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise ClusterError(
             "--engine ray needs Ray, which is not installed. Install it by: pip install -r requirements-ray.txt"

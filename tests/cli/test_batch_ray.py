@@ -90,7 +90,7 @@ def ray_run(tmp_path_factory) -> Iterator[RayRun]:
                 time.sleep(0.01)
             below = psutil.Process(process.pid).children(recursive=True)
             made.observe([one for one in below if one.status() != "zombie"])
-            next(one for one in below if "ray::MapWorker" in " ".join(one.cmdline())).kill()
+            next(one for one in below if "ray::_Explainer" in " ".join(one.cmdline())).kill()
             made.printed, made.said = process.communicate()
         made.code = process.returncode
         yield made
