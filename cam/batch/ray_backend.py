@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cam.batch.pipeline import ExplainParts, FinishedPart, Part, explain_parts
-from cam.batch.plan import Settings, network_digest
+from cam.batch.plan import Settings, digest_network
 from cam.batch.rows import Write
 from cam.batch.sources import OpenPhoto, is_address
 from cam.errors import CamError
@@ -66,7 +66,7 @@ class Tools:
 
     Attributes:
         load: loads the network.
-        weights: `network_digest`, which must be the same on all machines.
+        weights: `digest_network`, which must be the same on all machines.
         open_photo: opens a photo.
     """
 
@@ -228,7 +228,7 @@ class _Explainer:
         self._refusal: str | None = None
         # Not raised, because Ray would take it for a process that died.
         try:
-            if network_digest(settings.model) != tools.weights:
+            if digest_network(settings.model) != tools.weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
                     "machine that began, or only one of the two has OpenVINO. Install the same on every machine."

@@ -10,7 +10,7 @@ import click
 
 from cam.batch.artifacts import ARTIFACTS
 from cam.batch.pipeline import ExplainParts, explain_parts
-from cam.batch.plan import Plan, Settings, network_digest
+from cam.batch.plan import Plan, Settings, digest_network
 from cam.batch.ray_backend import Tools, start_ray
 from cam.batch.run import Summary, run
 from cam.batch.sources import SourceError, find_photos, is_address, parse_list
@@ -104,7 +104,7 @@ def batch(
     photos = _find_photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    weights = network_digest(model)
+    weights = digest_network(model)
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     start = partial(_start_here, model)
     if engine == "ray":

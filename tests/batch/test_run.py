@@ -15,7 +15,7 @@ from support.batch_parts import list_files, read_rows, run_here
 import cam
 from cam.batch import output_folder
 from cam.batch.output_folder import OutputError, open_output
-from cam.batch.plan import Plan, Settings, network_digest
+from cam.batch.plan import Plan, Settings, digest_network
 from cam.batch.run import run
 from cam.batch.sources import find_photos
 from cam.localization import Box
@@ -281,7 +281,7 @@ def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
     found = set()
     for installed in (False, True):
         monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
-        found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
+        found |= {digest_network(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
     assert len(found) == 4
 
 
@@ -291,5 +291,5 @@ def test_a_network_that_openvino_never_runs_is_the_same_with_it_and_without(monk
     found = set()
     for installed in (False, True):
         monkeypatch.setattr("cam.batch.plan.is_installed", lambda installed=installed: installed)
-        found.add(network_digest("efficientnet-lite0"))
+        found.add(digest_network("efficientnet-lite0"))
     assert len(found) == 1
