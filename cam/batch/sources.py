@@ -62,18 +62,18 @@ def read_photo(path: str, max_bytes: int | None = None) -> bytes:
     Raises:
         ImageError: it is not there, no file, or cannot be read.
     """
-    most = -1 if max_bytes is None else max_bytes + 1
+    most = () if max_bytes is None else (max_bytes + 1,)
     try:
         if is_address(path):
             system, inside = _open_address(path)
             with system.open(inside) as file:
-                return file.read(most)
+                return file.read(*most)
         # Whoever opened a pipe would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a folder" if os.path.isdir(path) else "no ordinary file"
             raise ImageError(f"The photo {printable(path)} cannot be read: it is {kind}.")
         with open(path, "rb") as file:
-            return file.read(most)
+            return file.read(*most)
     except ImageError:
         raise
     # Each package that reads addresses has errors of its own, and a path with a zero byte is a ValueError.
