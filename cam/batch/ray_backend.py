@@ -126,6 +126,7 @@ def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainP
         cluster = Cluster(*share_cores(machines, actors), folder)
     except ClusterError:
         ray.shutdown()
+        _delete(folder)
         raise
     return partial(_explain_parts, cluster, tools)
 
@@ -165,16 +166,15 @@ def _explain_parts(
         finally:
             ray.shutdown()
     # Where something failed, Ray's log files stay.
-    if cluster.folder is not None:
-        _delete(cluster.folder)
+    _delete(cluster.folder)
 
 
-def _delete(folder: str) -> None:
+def _delete(folder: str | None) -> None:
     # Some of Ray's processes go on writing for a moment after it is shut down.
     for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not os.path.exists(folder):
+        if folder is None or not os.path.exists(folder):
             return
+        shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.1)
 
 

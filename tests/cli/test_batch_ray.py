@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -136,6 +137,39 @@ def test_actors_share_the_cores(machines, actors, expected):
 def test_more_actors_than_cores_are_refused():
     with pytest.raises(ClusterError, match=r"There are 4 cores, too few for 5 actors .* Ask for fewer by --actors\."):
         ray_backend.share_cores([2, 2], 5)
+
+
+@pytest.fixture
+def hand_out(monkeypatch):
+    """`_hand_out` over actors, each given by its refusal to work, by None, or by ... for one that never starts."""
+    answers: dict[object, object] = {}
+
+    def method(answer):
+        def remote(*args):
+            answers[reference := object()] = answer(*args)
+            return reference
+
+        return SimpleNamespace(remote=remote)
+
+    def actor(refusal):
+        loading = SimpleNamespace(remote=object) if refusal is ... else method(lambda: refusal)
+        return SimpleNamespace(get_refusal=loading, explain=method(lambda part: part))
+
+    wait = SimpleNamespace(
+        wait=lambda references: ([next(one for one in references if one in answers)], []), get=answers.__getitem__
+    )
+    monkeypatch.setitem(sys.modules, "ray", wait)
+    return lambda refusals, parts: ray_backend._hand_out([actor(refusal) for refusal in refusals], parts)
+
+
+@pytest.mark.parametrize("refusals", [[None], [None, None], [..., None], [None, ..., None]])
+def test_every_part_is_handed_out_once_though_an_actor_never_starts(hand_out, refusals):
+    assert sorted(hand_out(refusals, range(7))) == list(range(7))
+
+
+def test_a_machine_that_refuses_ends_the_run(hand_out):
+    with pytest.raises(ClusterError, match="^Other weights$"):
+        list(hand_out(["Other weights"], range(7)))
 
 
 def call(*options: str):
