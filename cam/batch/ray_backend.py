@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cam.batch.pipeline import ExplainParts, FinishedPart, Part, explain_parts
-from cam.batch.plan import Settings, digest_network
+from cam.batch.plan import Settings
 from cam.batch.rows import Write
 from cam.batch.sources import OpenPhoto, is_address
 from cam.errors import CamError
@@ -66,11 +66,13 @@ class Tools:
 
     Attributes:
         load: loads the network.
-        weights: `digest_network`, which must be the same on all machines.
+        digest: gives `digest_network` on its machine.
+        weights: the digest here, which must be the same on all machines.
         open_photo: opens a photo.
     """
 
     load: "Callable[[], Model]"
+    digest: Callable[[], str]
     weights: str
     open_photo: OpenPhoto
 
@@ -228,7 +230,7 @@ class _Explainer:
         self._refusal: str | None = None
         # Not raised, because Ray would take it for a process that died.
         try:
-            if digest_network(settings.model) != tools.weights:
+            if tools.digest() != tools.weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
                     "machine that began, or only one of the two has OpenVINO. Install the same on every machine."

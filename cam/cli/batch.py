@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,9 @@ from cam.batch.run import Summary, run
 from cam.batch.sources import SourceError, find_photos, is_address, parse_list
 from cam.cli.options import fit_option, hold_native_messages, load_network, model_option, open_photo, top_option
 from cam.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from cam.model import Model
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
@@ -104,11 +109,12 @@ def batch(
     photos = _find_photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    weights = digest_network(model)
-    plan = Plan(photos, Settings(model, fit, top, save), weights)
-    start = partial(_start_here, model)
+    digest = partial(digest_network, model)
+    plan = Plan(photos, Settings(model, fit, top, save), digest())
+    load = partial(load_network, model, many=True)
+    start = partial(_start_here, load)
     if engine == "ray":
-        start = partial(_start_ray, model, weights, address, actors)
+        start = partial(_start_ray, Tools(load, digest, plan.weights, open_photo), address, actors)
     try:
         with show_progress("photos") as report:
             summary = run(plan, start, Path(output), resume=resume, report=report)
@@ -120,12 +126,11 @@ def batch(
         raise click.exceptions.Exit(1)
 
 
-def _start_here(model: str) -> ExplainParts:
-    return partial(explain_parts, load_network(model, many=True), open_photo=open_photo)
+def _start_here(load: Callable[[], "Model"]) -> ExplainParts:
+    return partial(explain_parts, load(), open_photo=open_photo)
 
 
-def _start_ray(model: str, weights: str, address: str | None, actors: int | None) -> ExplainParts:
-    tools = Tools(partial(load_network, model, many=True), weights, open_photo)
+def _start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainParts:
     with hold_native_messages():
         return start_ray(tools, address, actors)
 
