@@ -18,16 +18,17 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from cam.batch.pipeline import explain_parts, load_photo
 from cam.batch.plan import Plan, Settings
-from cam.batch.reading import load_photo
 from cam.batch.run import run
 from cam.batch.sources import find_photos
-from cam.cli.network import loaded_network
+from cam.cli.options import load_network, open_photo
 from cam.model import group_batches
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
@@ -52,7 +53,7 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
     """The network alone on the batches that a run makes of up to four parts, from memory, by some threads."""
     prepared = []
     for number in list(plan.parts)[:4]:
-        photos = [load_photo(row, path, model.input_size) for row, path in plan.part(number)]
+        photos = [load_photo(model.input_size, open_photo, row, path) for row, path in plan.part(number)]
         for batch in group_batches(photos, lambda photo: photo.pixels.size, model.batch_size):
             inputs = [model._input(photo.pixels, "given", model.views(detail=False)[0]) for photo in batch]
             prepared.append(np.stack(inputs))
@@ -70,7 +71,9 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
 def whole(model, plan: Plan, folder: Path) -> dict[str, float]:
     """All of a run but loading the network."""
     model.explain_many([Image.new("RGB", (256, 256))] * 4)
-    return timed(lambda: run(plan, lambda: model, folder)) | {"photos": len(plan.photos)}
+    return timed(lambda: run(plan, lambda: partial(explain_parts, model, open_photo=open_photo), folder)) | {
+        "photos": len(plan.photos)
+    }
 
 
 _WORK = {
@@ -82,7 +85,7 @@ _WORK = {
 
 def measure(what: str, photos: str, name: str) -> None:
     """Measure in this process and print it as JSON."""
-    plan, model = Plan(find_photos([photos]), Settings(name)), loaded_network(name, many=what != "bare")
+    plan, model = Plan(find_photos([photos]), Settings(name)), load_network(name, many=what != "bare")
     with tempfile.TemporaryDirectory() as folder:
         found = _WORK[what](model, plan, Path(folder) / "out")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

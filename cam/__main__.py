@@ -5,7 +5,6 @@ Importing this imports neither TensorFlow nor Keras; a command that runs a netwo
 
 import click
 
-from cam import __version__
 from cam.cli.batch import batch
 from cam.cli.evaluate import evaluate
 from cam.cli.explain import explain
@@ -35,11 +34,11 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="classcam")
+@click.version_option(package_name="classcam", prog_name="classcam")
 def main() -> None:
     """ClassCam shows where a convolutional network looks.
 
-    The page is started by the command page, or by: streamlit run streamlit_app.py
+    The page is started by: streamlit run streamlit_app.py
     """
 
 

@@ -1,4 +1,4 @@
-"""What can be saved of each photo beside its row: the overlay, the map, the boxes."""
+"""Files that a run can save of each photo beside its row: the overlay, the map, the boxes."""
 
 import io
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from cam.batch.sources import printable
 from cam.localization import Box
 from cam.render import draw_boxes, overlay
 
-# Letters of a photo's own name that the name of its picture keeps; the number before it tells them apart.
-_LETTERS = 60
+# Bytes of a photo's own name in the name of its file; the row's number before it tells files apart.
+_NAME_BYTES = 60
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a picture is made of.
+class Material:
+    """What a file is made of.
 
     Attributes:
         image: the photo, RGB.
@@ -34,43 +34,43 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One kind: its folder, the ending of its files, and its content."""
+class Artifact:
+    """One kind of file: its folder, the ending of its files, and how its content is made."""
 
     folder: str
     ending: str
-    content: Callable[[Seen], bytes]
+    encode: Callable[[Material], bytes]
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _encode_jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 
-def _npy(cells: np.ndarray) -> bytes:
+def _encode_npy(cells: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, cells)
     return buffer.getvalue()
 
 
-PICTURES = {
-    "overlay": Picture("overlays", ".jpg", lambda seen: _jpeg(overlay(seen.image, seen.heatmap))),
-    "map": Picture("maps", ".npy", lambda seen: _npy(seen.cells)),
-    "box": Picture("boxes", ".jpg", lambda seen: _jpeg(draw_boxes(seen.image, seen.boxes))),
+ARTIFACTS = {
+    "overlay": Artifact("overlays", ".jpg", lambda of: _encode_jpeg(overlay(of.image, of.heatmap))),
+    "map": Artifact("maps", ".npy", lambda of: _encode_npy(of.cells)),
+    "box": Artifact("boxes", ".jpg", lambda of: _encode_jpeg(draw_boxes(of.image, of.boxes))),
 }
 
 
-def picture_name(kind: str, number: int, path: str) -> str:
-    """Where a picture goes in the folder of the run: its own place, whatever other photos are called.
+def artifact_path(kind: str, number: int, path: str) -> str:
+    """The place of a file in the folder of the run: one of its own, whatever other photos are called.
 
     Args:
-        kind: a name in `PICTURES`.
-        number: of the photo's row.
-        path: of the photo.
+        kind: a name in `ARTIFACTS`.
+        number: the photo's row.
+        path: the photo.
     """
-    picture = PICTURES[kind]
-    # Its name as letters, digits and the like only, so that every file system takes it.
+    artifact = ARTIFACTS[kind]
+    # Letters, digits and the like only, so that every file system takes the name.
     stem = PurePath(printable(path).replace("\\", "-")).stem
     plain = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in stem)
-    return f"{picture.folder}/{number:07d}-{plain.encode()[:_LETTERS].decode(errors='ignore')}{picture.ending}"
+    return f"{artifact.folder}/{number:07d}-{plain.encode()[:_NAME_BYTES].decode(errors='ignore')}{artifact.ending}"

@@ -1,10 +1,10 @@
-"""The folder that a run writes to. Everything in it is whole: a file is written beside its place and then moved there.
+"""The folder that a run writes to. Each file in it is whole or not there.
 
-run.json            what the run is: network, settings, which photos
+run.json            the run: network, settings, photos
 parts/              the rows that are finished, one Parquet file for each part of the photos
-results.parquet     all rows; the parts go when it is there
-overlays/ ...       pictures, where asked
-run.lock            held by the process that writes
+results.parquet     all rows; once it is there, the parts are deleted
+overlays/ ...       pictures, where asked for
+run.lock            locked by the process that writes
 """
 
 import errno
@@ -12,57 +12,57 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
-from cam.batch.artifacts import PICTURES
-from cam.batch.lock import Locked, locked
+from cam.batch.artifacts import ARTIFACTS
 from cam.batch.plan import Plan
-from cam.batch.rows import count_failed, parquet_bytes, row_count, write_together
+from cam.batch.rows import count_failed, count_rows, encode_table, join_tables
 from cam.errors import CamError
+from cam.files import replace_file, write_file
 
 RESULTS = "results.parquet"
 _RECORD, _PARTS, _LOCK = "run.json", "parts", "run.lock"
-_OWN = (_RECORD, RESULTS, _PARTS, *(picture.folder for picture in PICTURES.values()))
+_OWN = (_RECORD, RESULTS, _PARTS, *(artifact.folder for artifact in ARTIFACTS.values()))
 
 
 class OutputError(CamError):
     """A folder that a run cannot write to: full, not writable, or with another run in it."""
 
 
-class Output:
-    """The folder of one run, held by this process from `opened` on."""
+class OutputFolder:
+    """The folder of one run, locked by this process (see `open_output`)."""
 
     def __init__(self, folder: Path, plan: Plan):
         self.folder, self.plan = folder, plan
         self.results = folder / RESULTS
 
-    def missing(self) -> list[int]:
+    def missing_parts(self) -> list[int]:
         """The numbers of the parts whose rows are not finished, in order."""
         if self.results.exists():
             return []
-        return [n for n in self.plan.parts if row_count(self._part(n)) != len(self.plan.part(n))]
+        return [n for n in self.plan.parts if count_rows(self._part(n)) != len(self.plan.part(n))]
 
-    def add(self, number: int, table: pa.Table) -> None:
-        """Keep the rows of a part."""
-        write_whole(self._part(number), parquet_bytes(table))
+    def add_part(self, number: int, table: pa.Table) -> None:
+        """Write the rows of a part; they survive a power cut."""
+        write_file(self._part(number), encode_table(table), durable=True)
 
     def save(self, name: str, content: bytes) -> None:
         """Write a picture; `name` is its path in the folder."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        # Not waited for until it is on the disk: what a broken machine loses of pictures can be made again.
-        write_whole(path, content, sync=False)
+        # Not durable: pictures that a power cut takes can be made again.
+        write_file(path, content)
 
     def finish(self) -> tuple[int, int]:
-        """Make one table of all parts; how many rows it has, and in how many there is an error."""
+        """Make one table of all parts; count its rows, and those of them with an error."""
         if not self.results.exists():
-            parts = map(self._part, self.plan.parts)
-            with _moved_into(self.results) as file:
-                write_together(parts, file, {"classcam": json.dumps(self.plan.record)})
+            # Durable, because the parts are deleted next.
+            with replace_file(self.results, durable=True) as part:
+                join_tables(map(self._part, self.plan.parts), part, {"classcam": json.dumps(self.plan.record)})
         shutil.rmtree(self.folder / _PARTS, ignore_errors=True)
         return count_failed(self.results)
 
@@ -71,29 +71,44 @@ class Output:
 
 
 @contextmanager
-def opened(folder: Path, plan: Plan, *, resume: bool) -> Iterator[Output]:
-    """The folder, made where it is not there, with this run begun or gone on with in it; nobody else can use it.
+def open_output(folder: Path, plan: Plan, *, resume: bool) -> Iterator[OutputFolder]:
+    """Make or open the folder, begin or resume the run in it, and keep others from it inside the block.
 
     Raises:
-        OutputError: another run is in it, runs now, or it cannot be written to; the text says what to do. What the
-            operating system says while the folder is in use becomes one too.
+        OutputError: another run is in it, is writing to it, or the operating system refuses; also for what it refuses
+            inside the block. The text says what to do.
     """
+    lock_file = folder / _LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / _LOCK):
+        # The operating system frees the lock when the process ends, however it does.
+        with FileLock(lock_file).acquire(timeout=0):
+            # For the sentence that others get; Windows does not let them read it.
+            with suppress(PermissionError):
+                lock_file.write_text(str(os.getpid()))
             _claim(folder, plan.record, resume)
+            # What a run that was killed had begun to write.
+            for left in folder.glob("**/.*.part"):
+                left.unlink()
             (folder / _PARTS).mkdir(exist_ok=True)
-            yield Output(folder, plan)
-    except Locked as error:
-        owner = f" (process {error})" if str(error) else ""
+            yield OutputFolder(folder, plan)
+    except Timeout:
         raise OutputError(
-            f"Another run{owner} is writing to {folder}. Wait for its end, or use another folder."
+            f"Another run{_describe_owner(lock_file)} is writing to {folder}. Wait for its end, or use another folder."
         ) from None
     except OSError as error:
-        raise OutputError(_text(error, folder)) from error
+        raise OutputError(_explain_refusal(error, folder)) from error
 
 
-def _text(error: OSError, folder: Path) -> str:
+def _describe_owner(lock_file: Path) -> str:
+    """The process that holds a lock, in brackets, where it can be read."""
+    try:
+        return f" (process {int(lock_file.read_text())})"
+    except (OSError, ValueError):
+        return ""
+
+
+def _explain_refusal(error: OSError, folder: Path) -> str:
     where = error.filename or folder
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
@@ -104,18 +119,18 @@ def _text(error: OSError, folder: Path) -> str:
 
 
 def _claim(folder: Path, record: Mapping[str, object], resume: bool) -> None:
-    """Begin this run in the folder, or see that it is the run that was begun there."""
+    """Begin this run in the folder, or check that it is the run that was begun there."""
     known = _read_record(folder)
     if known is None:
         if foreign := [name for name in _OWN if (folder / name).exists()]:
             raise OutputError(
                 f"{folder} has {foreign[0]} in it, which is of no run that can be gone on with. Use another folder."
             )
-        write_whole(folder / _RECORD, json.dumps(record, indent=1).encode())
+        write_file(folder / _RECORD, json.dumps(record, indent=1).encode(), durable=True)
         return
     if differences := [name for name in record if record[name] != known.get(name)]:
         listed = "; ".join(
-            f"{name}: {_short(known.get(name))} there, {_short(record[name])} now" for name in differences
+            f"{name}: {_shorten(known.get(name))} there, {_shorten(record[name])} now" for name in differences
         )
         raise OutputError(f"{folder} holds another run ({listed}). Use another folder, or delete this one.")
     if not resume:
@@ -125,7 +140,7 @@ def _claim(folder: Path, record: Mapping[str, object], resume: bool) -> None:
         )
 
 
-def _read_record(folder: Path) -> dict[str, object] | None:
+def _read_record(folder: Path) -> Mapping[str, object] | None:
     try:
         text = (folder / _RECORD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -139,41 +154,6 @@ def _read_record(folder: Path) -> dict[str, object] | None:
     return known
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 24 else f"{text[:12]}..."
-
-
-def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Write a file so that it is there in whole or not at all; `sync` waits until it would outlast a power cut."""
-    with _moved_into(path, sync=sync) as file:
-        file.write(content)
-
-
-@contextmanager
-def _moved_into(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
-    """A file to write to, moved to its place when it is closed; gone where that fails."""
-    waiting = path.with_name(f".{path.name}.new")
-    try:
-        with open(waiting, "wb") as file:
-            yield file
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(waiting, path)
-    except BaseException:
-        waiting.unlink(missing_ok=True)
-        raise
-    if sync:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the moving itself on the disk; Windows cannot and need not."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""What a run is: the photos, in parts of a fixed size, and how each is explained. The same plan, the same table."""
+"""The plan of a run: the photos, in parts of a fixed size, and how each is explained. One plan makes one table."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ from cam.backends.imports import has_openvino
 from cam.batch.sources import is_address
 from cam.models.registry import LibraryOptions, spec_of
 
-# Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
+# Photos that are read, explained and stored together: enough that equal shapes meet, few enough to hold and to lose.
 PART = 128
-# Of what is in the folder of a run; another number where a later version writes it differently.
+# Version of what is in the folder of a run.
 _FORMAT = 1
 
 
@@ -21,10 +21,10 @@ class Settings:
     """How each photo is explained.
 
     Attributes:
-        model: the name of the network, or the path of one's own.
+        model: the name of the network, or the path of a custom model.
         fit: "whole" or "squash", as in `Model.explain`.
         top: how many classes a row has.
-        save: names in `cam.batch.artifacts.PICTURES`.
+        save: names in `cam.batch.artifacts.ARTIFACTS`.
     """
 
     model: str
@@ -35,12 +35,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run.
+    """The photos of a run and how they are explained.
 
     Attributes:
         photos: the paths, in the order of the table's rows.
         settings: how they are explained.
-        weights: the digest of the network (see `network_digest`).
+        weights: the digest of the network (see `digest_network`).
     """
 
     photos: Sequence[str]
@@ -59,7 +59,7 @@ class Plan:
 
     @cached_property
     def record(self) -> dict[str, object]:
-        """What tells this run from every other, as JSON has it; where it was called from makes no difference."""
+        """A description, for JSON, that tells this run from every other, wherever it was called from."""
         digest = hashlib.sha256()
         for path in self.photos:
             digest.update(os.fsencode(path if is_address(path) else os.path.abspath(path)) + b"\0")
@@ -68,8 +68,8 @@ class Plan:
         return {"format": _FORMAT} | settings | about
 
 
-def network_digest(name: str, options: LibraryOptions | None = None) -> str:
-    """What decides the numbers of a network to the last digit, as text: the SHA-256 of its weights, and what runs it.
+def digest_network(name: str, options: LibraryOptions | None = None) -> str:
+    """Name what decides the numbers of a network to the last digit: the SHA-256 of its weights, and what runs it.
 
     Raises:
         ModelError: there is no such network.

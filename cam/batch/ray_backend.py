@@ -1,52 +1,80 @@
-"""The work of `cam.batch.pipeline` on many processes and machines, by Ray Data: parts in, tables out.
+"""Explain parts on many processes and machines, by Ray.
 
-Each part of the photos is one row of a Ray dataset. Actors, which each hold the network, make its table of it; what
-they make comes back here and is written here, so that the machines share nothing but the photos. An actor that dies
-begins anew, and what it had begun with it; a part's numbers are the same wherever and however often it is done.
+Actors, which each hold the network, make the tables of parts; tables and pictures come back here and are written here,
+so that the machines share nothing but the photos. An actor that dies is started again, and what it had begun with it; a
+part's numbers are the same wherever and however often it is done.
 """
 
 import logging
 import os
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
-from cam.batch.pipeline import Part, explained_parts
+from cam.batch.pipeline import ExplainParts, FinishedPart, Part, explain_parts
 from cam.batch.plan import Settings
-from cam.batch.rows import SCHEMA, parquet_bytes
-from cam.batch.sources import is_address
-from cam.cli.network import native_messages_held
+from cam.batch.rows import Write
+from cam.batch.sources import OpenPhoto, is_address
 from cam.errors import CamError
 
 if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
     from cam.model import Model
 
 # Of an actor, where there are as many: passes of one core each, and one Python that they share.
 _CORES = 4
 _PARTS_AT_ONCE = 2
-# How often a part is begun anew because its actor died, before it counts as what kills it.
+# How often a part is begun again because its actor died, before it counts as what kills it.
 _RETRIES = 3
 # Seconds that a cluster may take to answer.
 _PATIENCE = 20
 _ASK = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
-_SETTINGS = {
+# Ray reads these when it is imported.
+_FORCED = {
     # No reports of use to Ray's makers.
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Whoever reaches a port of Ray without its token could run code here. Said again although newer versions of Ray
+    # do so by themselves, because a variable of the environment could turn it off.
+    "RAY_AUTH_MODE": "token",
+}
+_DEFAULTS = {
     # Messages of its own, which are no errors of ours, stay in its log files.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-_PICTURES = pa.list_(pa.struct([("name", pa.string()), ("content", pa.large_binary())]))
+# The number of a part, its table, and its pictures by their names.
+_Answer = tuple[int, pa.Table, dict[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What each actor works with.
+
+    Attributes:
+        load: loads the network.
+        digest: gives `digest_network` on its machine.
+        weights: the digest here, which must be the same on all machines.
+        open_photo: opens a photo.
+    """
+
+    load: "Callable[[], Model]"
+    digest: Callable[[], str]
+    weights: str
+    open_photo: OpenPhoto
 
 
 class ClusterError(CamError):
@@ -55,16 +83,24 @@ class ClusterError(CamError):
 
 @dataclass(frozen=True)
 class Cluster:
-    """Ray, connected, and who does the work: so many actors of so many cores."""
+    """Ray, connected, and who does the work.
+
+    Attributes:
+        actors: how many processes hold the network.
+        cores: of each actor.
+        folder: where Ray's files are; None where the cluster was there before.
+    """
 
     actors: int
     cores: int
+    folder: str | None = None
 
 
-def connected(address: str | None, actors: int | None) -> Cluster:
+def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainParts:
     """Start Ray on this machine, or connect to the cluster at an address.
 
     Args:
+        tools: sent to each actor.
         address: HOST:PORT of the cluster's head, or "auto" for the one that this machine belongs to; None: this machine
             alone.
         actors: how many processes hold the network; None: one for every four cores of a machine.
@@ -72,185 +108,172 @@ def connected(address: str | None, actors: int | None) -> Cluster:
     Raises:
         ClusterError: Ray is missing, does not answer, or has too few cores; the text says what to do.
     """
-    ray = _imported()
+    ray = _import_ray(is_local=address is None)
+    folder = None
+    options: dict[str, Any] = {}
     if address is not None:
         _check_reachable(address)
-    options = {"include_dashboard": False} if address is None else {}
-    with native_messages_held():
+    else:
+        # Ray lets everybody write to its folders, so they go into one that nobody else can open. The names of sockets
+        # in it may have about 100 letters, and macOS gives temporary folders long ones.
+        folder = tempfile.mkdtemp(prefix="classcam-ray-", dir="/tmp" if sys.platform == "darwin" else None)
+        options = {"include_dashboard": False, "_temp_dir": os.path.join(folder, "ray")}
+    before = os.umask(0o077)
+    try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **options)
+    finally:
+        os.umask(before)
     machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     try:
-        return _shared_out(machines, actors)
+        cluster = Cluster(*share_cores(machines, actors), folder)
     except ClusterError:
         ray.shutdown()
+        _delete(folder)
         raise
+    return partial(_explain_parts, cluster, tools)
 
 
-def cluster_parts(
+def _explain_parts(
     cluster: Cluster,
+    tools: Tools,
     parts: Iterable[Part],
     settings: Settings,
     *,
-    load: "Callable[[], Model]",
-    digest: Callable[[], str],
-    weights: str,
-    write: Callable[[str, bytes], None],
+    write: Write,
     report: Callable[[int], None],
-) -> Iterator[tuple[int, pa.Table]]:
-    """The number of each part and its table, in the order in which they are finished; then Ray is shut down.
-
-    Args:
-        cluster: who does the work.
-        parts: what to do.
-        settings: how.
-        load: gives the network; called by each actor.
-        digest: gives `network_digest` on its machine; called by each actor.
-        weights: the digest here, which must be the same on all machines.
-        write: called with the name and the content of each picture that is to be saved.
-        report: called with how many more photos are done.
+) -> Generator[FinishedPart, None, None]:
+    """Yield parts in the order in which they are finished; then shut Ray down.
 
     Raises:
         ClusterError: Ray gives up, or a machine has other weights.
     """
-    ray = _imported()
-    with _silenced(ray):
-        try:
-            for found in _dataset(cluster, parts, (load, digest, settings, weights)).iter_batches(
-                batch_size=None, batch_format="pyarrow"
-            ):
-                for row in found.to_pylist():
-                    if row["refusal"] is not None:
-                        raise ClusterError(row["refusal"])
-                    for picture in row["pictures"]:
-                        write(picture["name"], picture["content"])
-                    report(row["photos"])
-                    yield row["number"], parquet.read_table(BytesIO(row["table"]), schema=SCHEMA)
-        except ray.exceptions.RayError as error:
-            raise _plain(error) from error
-
-
-@contextmanager
-def _silenced(ray) -> Iterator[None]:
-    """Until Ray is shut down at the end, what it prints goes nowhere; a program may read what we print."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        try:
-            yield
-        finally:
-            ray.shutdown()
-
-
-def _plain(error: Exception) -> Exception:
-    """What a user can do about an error that Ray raised, or the error itself where that is nothing."""
     import ray
 
-    if isinstance(error, ray.exceptions.RayTaskError):
-        return error
-    return ClusterError(
-        "Ray gave up: a process of it died again and again, or the cluster is gone. What is finished is kept: go on by "
-        f"the same command with --resume. Ray says: {str(error).splitlines()[0]}"
-    )
+    # What Ray prints goes nowhere; a program may read what we print.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        try:
+            for part, table, pictures in _hand_out(_start_actors(cluster, tools, settings), parts):
+                for name, content in pictures.items():
+                    write(name, content)
+                report(len(table))
+                yield part, table
+        except ray.exceptions.RayTaskError:
+            # A mistake in the program, with its traceback.
+            raise
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                "Ray gave up: a process of it died again and again, or the cluster is gone. What is finished is kept: "
+                f"go on by the same command with --resume. Ray says: {str(error).splitlines()[0]}"
+            ) from error
+        finally:
+            ray.shutdown()
+    # Where something failed, Ray's log files stay.
+    _delete(cluster.folder)
 
 
-def _dataset(cluster: Cluster, parts: Iterable[Part], network: tuple):
-    import ray.data
+def _delete(folder: str | None) -> None:
+    # Some of Ray's processes go on writing for a moment after it is shut down.
+    for _ in range(50):
+        if folder is None or not os.path.exists(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
 
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    rows = [
-        pa.table({"number": [number], "first": [photos[0][0]], "paths": [[os.fsencode(path) for _, path in photos]]})
-        for number, photos in parts
-    ]
-    compute = ray.data.ActorPoolStrategy(
-        size=min(cluster.actors, len(rows)),
-        # One part is read while the one before is finished.
-        max_concurrent_calls_per_actor=_PARTS_AT_ONCE,
-        max_tasks_in_flight_per_actor=2 * _PARTS_AT_ONCE,
-        enable_true_multi_threading=True,
-    )
-    dataset = partial(
-        ray.data.from_arrow(rows).map_batches,
-        _Explainer,
-        fn_constructor_args=(*network, cluster.cores, os.getcwd()),
-        batch_size=1,
-        batch_format="pyarrow",
-        compute=compute,
-        num_cpus=cluster.cores,
-    )
-    with warnings.catch_warnings():
-        # That this argument will go; nothing else limits the retries yet, which have no end by themselves.
-        warnings.simplefilter("ignore", ray.data.dataset.RayDeprecationWarning)
-        return dataset(ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES})
+
+def _start_actors(cluster: Cluster, tools: Tools, settings: Settings) -> "list[ActorHandle[_Explainer]]":
+    import ray
+
+    options = {
+        "num_cpus": cluster.cores,
+        "max_concurrency": _PARTS_AT_ONCE,
+        # As often as it takes; what counts is how often a part is begun.
+        "max_restarts": -1,
+        "max_task_retries": _RETRIES,
+    }
+    actor: Any = ray.remote(_Explainer).options(**options)
+    return [actor.remote(tools, settings, cluster.cores, os.getcwd()) for _ in range(cluster.actors)]
+
+
+def _hand_out(actors: "list[ActorHandle[_Explainer]]", parts: Iterable[Part]) -> Iterator[_Answer]:
+    """Yield what actors make of the parts; each gets the next as soon as it is free.
+
+    An actor gets none before it has loaded its network, so one that finds no free cores holds nothing up.
+    """
+    import ray
+
+    left = deque(parts)
+    loading: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {actor.get_refusal.remote(): actor for actor in actors}
+    working: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {}
+
+    def hand_out(actor: "ActorHandle[_Explainer]", most: int) -> None:
+        for _ in range(min(most, len(left))):
+            working[actor.explain.remote(left.popleft())] = actor
+
+    while left or working:
+        (done,), _ = ray.wait([*working, *loading])
+        if done in loading:
+            actor = loading.pop(done)
+            if (refusal := ray.get(done)) is not None:
+                raise ClusterError(refusal)
+            hand_out(actor, _PARTS_AT_ONCE)
+        else:
+            hand_out(working.pop(done), 1)
+            yield ray.get(done)
 
 
 class _Explainer:
     """An actor, in a process of its own: holds the network and makes the tables of parts."""
 
-    def __init__(
-        self,
-        load: "Callable[[], Model]",
-        digest: Callable[[], str],
-        settings: Settings,
-        weights: str,
-        cores: int,
-        folder: str,
-    ):
-        self._settings, self._cores, self._folder = settings, cores, folder
-        self._model = self._refusal = None
-        # Said by the first part, because Ray would take what is raised here for a process that died.
+    def __init__(self, tools: Tools, settings: Settings, cores: int, folder: str):
+        self._explain = partial(explain_parts, settings=settings, open_photo=tools.open_photo, cores=cores)
+        self._folder = folder
+        self._refusal: str | None = None
+        # Not raised, because Ray would take it for a process that died.
         try:
-            if digest() != weights:
+            if tools.digest() != tools.weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
                     "machine that began, or only one of the two has OpenVINO. Install the same on every machine."
                 )
-            self._model = load()
+            self._model = tools.load()
         except CamError as error:
             self._refusal = str(error)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        (row,) = batch.to_pylist()
-        photos = list(enumerate(map(os.fsdecode, row["paths"]), row["first"]))
-        if not all(is_address(path) for _, path in photos):
-            # What paths are relative to.
+    def get_refusal(self) -> str | None:
+        """Tell why this actor cannot work; None where it can."""
+        return self._refusal
+
+    def explain(self, part: Part) -> _Answer:
+        """Make the table and the pictures of a part."""
+        if not all(is_address(path) for _, path in part[1]):
+            # Paths are relative to it.
             os.chdir(self._folder)
         pictures: dict[str, bytes] = {}
-        if self._refusal is not None:
-            return _answer(row["number"], self._refusal, None, {})
-        work = explained_parts(
-            self._model, [(row["number"], photos)], self._settings, write=pictures.__setitem__, cores=self._cores
-        )
-        ((number, table),) = work
-        return _answer(number, None, table, pictures)
+        ((number, table),) = self._explain(self._model, [part], write=pictures.__setitem__)
+        return number, table, pictures
 
 
-def _answer(number: int, refusal: str | None, table: pa.Table | None, pictures: Mapping[str, bytes]) -> pa.Table:
-    """What an actor sends for a part: one row, because Ray never divides one."""
-    listed = [{"name": name, "content": content} for name, content in pictures.items()]
-    return pa.table(
-        {
-            "number": [number],
-            "refusal": pa.array([refusal], pa.string()),
-            "photos": [0 if table is None else len(table)],
-            "table": pa.array([None if table is None else parquet_bytes(table)], pa.large_binary()),
-            "pictures": pa.array([listed], _PICTURES),
-        }
-    )
-
-
-def _imported():
-    for name, value in _SETTINGS.items():
+def _import_ray(*, is_local: bool) -> ModuleType:
+    """Import Ray, which reads its settings then."""
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= _FORCED | (_local_settings() if is_local else {})
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise ClusterError(
             "--engine ray needs Ray, which is not installed. Install it by: pip install -r requirements-ray.txt"
         ) from error
     return ray
+
+
+def _local_settings() -> dict[str, str]:
+    """Settings of Ray that keep a cluster on this machine to this machine and this run."""
+    return {
+        # So named because it is off on Windows and macOS: without clusters, all of Ray listens on 127.0.0.1 alone.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
 
 
 def _check_reachable(address: str) -> None:
@@ -272,12 +295,17 @@ def _check_reachable(address: str) -> None:
         )
 
 
-def _shared_out(machines: list[int], actors: int | None) -> Cluster:
-    """As many actors as are wanted, each with as many cores as it can have up to `_CORES`, and none on two machines."""
+def share_cores(machines: list[int], actors: int | None) -> tuple[int, int]:
+    """Choose how many actors there are, and the cores of each: as many as it can have up to `_CORES`.
+
+    Args:
+        machines: the cores of each machine; no actor is on two.
+        actors: how many are wanted; None: one for every `_CORES` cores of a machine.
+    """
     wanted = actors or sum(max(1, cores // _CORES) for cores in machines if cores)
     for cores in range(_CORES, 0, -1):
         if sum(machine // cores for machine in machines) >= wanted:
-            return Cluster(wanted, cores)
+            return wanted, cores
     raise ClusterError(
         f"There are {sum(machines)} cores, too few for {wanted} actors of at least one each. Ask for fewer by --actors."
     )

@@ -1,17 +1,26 @@
-"""The table of a run: one row a photo, as Parquet."""
+"""The table of a run, as Parquet: one row for each photo, made of what the network said."""
 
 import io
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from PIL import Image
 from pyarrow import parquet
 
-from cam.batch.sources import printable
-from cam.explanation import Prediction
-from cam.localization import Box
+from cam.batch.artifacts import ARTIFACTS, Material, artifact_path
+from cam.batch.sources import OpenPhoto, printable
+from cam.errors import ImageError
+from cam.explanation import Prediction, Scored
+from cam.heatmap import Extent, photo_extent, resize_map
+from cam.localization import Box, boxes
 
+# Share of the heat's maximum that a box goes around (Zhou et al. 2016).
+_THRESHOLD = 0.2
 _CLASS = pa.struct(
     [("index", pa.int32()), ("label", pa.string()), ("probability", pa.float32()), ("score", pa.float32())]
 )
@@ -20,7 +29,7 @@ _BOX = pa.struct([*((side, pa.int32()) for side in ("left", "top", "right", "bot
 SCHEMA = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),
-        # Pixels of the photo, upright, and of what the network saw.
+        # Pixels of the photo, upright, and of the network's input.
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("input_width", pa.int32()),
@@ -36,70 +45,151 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
     ]
 )
-# Rows that are written together; what is read back at a time.
+# Rows that are written together, and read back at a time.
 _GROUP = 16_384
+# A row by the columns of `SCHEMA`.
+Row = dict[str, Any]
+# Takes the name of a picture in the folder of the run, and its content.
+Write = Callable[[str, bytes], None]
 
 
-def explained_row(
-    path: str,
-    *,
-    size: tuple[int, int],
-    input_size: tuple[int, int],
-    classes: Sequence[Prediction],
-    boxes: Sequence[Box],
-    pictures: Sequence[str],
-    seconds: float,
-) -> dict[str, object]:
-    """The row of a photo that was explained; `size` and `input_size` are (width, height)."""
-    width, height = size
-    input_width, input_height = input_size
+@dataclass(frozen=True)
+class LoadedPhoto:
+    """A photo that was read.
+
+    Attributes:
+        number: its row.
+        path: as in the list of photos.
+        size: (width, height) in pixels, upright.
+        shown_size: (width, height) as decoded, which of a large photo may be a half, a quarter or an eighth.
+        pixels: RGB, at the size of the network's input.
+        seconds: reading took these.
+    """
+
+    number: int
+    path: str
+    size: tuple[int, int]
+    shown_size: tuple[int, int]
+    pixels: Image.Image
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What is kept of an explanation, which holds many feature maps.
+
+    Attributes:
+        input_size: (width, height) of the network's input.
+        classes: those with the highest scores, best first.
+        cells: float32 (h, w): the map of the first class.
+        span: the part of the map that is the photo.
+    """
+
+    input_size: tuple[int, int]
+    classes: Sequence[Prediction]
+    cells: np.ndarray
+    span: Extent
+
+
+def extract_heat(explanation: Scored, top: int) -> Heat:
+    """Take the `top` best classes and the map of the best from an explanation."""
+    classes = explanation.top(top)
+    cells = explanation.class_map(classes[0].index)
+    span = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
+    return Heat(explanation.input_size, classes, cells, span)
+
+
+def make_row(
+    photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str], write: Write, open_photo: OpenPhoto
+) -> Row:
+    """Find the boxes around the heat, write the pictures, and make the photo's row.
+
+    Args:
+        photo: the photo.
+        heat: what the network said.
+        seconds: the network took these for it.
+        save: names in `ARTIFACTS`.
+        write: called for each picture.
+        open_photo: opens the photo again, because holding all photos until here would take too much memory.
+    """
+    start = time.perf_counter()
+    heatmap = resize_map(heat.cells, photo.shown_size, heat.span)
+    found = boxes(heatmap, _THRESHOLD)
+    names = {kind: artifact_path(kind, photo.number, photo.path) for kind in save}
+    if names:
+        try:
+            material = Material(open_photo(photo.path), heat.cells, heatmap, found)
+        except ImageError as error:
+            return make_failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
+        for kind, name in names.items():
+            write(name, ARTIFACTS[kind].encode(material))
     return {
-        "path": printable(path),
-        "width": width,
-        "height": height,
-        "input_width": input_width,
-        "input_height": input_height,
-        "classes": [vars(prediction) for prediction in classes],
-        "boxes": [vars(box) for box in boxes],
-        "pictures": list(pictures),
-        "seconds": seconds,
+        "path": printable(photo.path),
+        "width": photo.size[0],
+        "height": photo.size[1],
+        "input_width": heat.input_size[0],
+        "input_height": heat.input_size[1],
+        "classes": [vars(prediction) for prediction in heat.classes],
+        "boxes": [vars(_scale(box, photo.shown_size, photo.size)) for box in found],
+        "pictures": list(names.values()),
+        "seconds": photo.seconds + seconds + time.perf_counter() - start,
         "error": None,
     }
 
 
-def failed_row(path: str, error: str, seconds: float) -> dict[str, object]:
-    """The row of a photo that could not be explained."""
+def make_failed_row(path: str, error: str, seconds: float) -> Row:
+    """Make the row of a photo that could not be explained."""
     return {"path": printable(path), "seconds": seconds, "error": error}
 
 
-def table_of(rows: Sequence[dict[str, object]]) -> pa.Table:
+def _scale(box: Box, shown: tuple[int, int], size: tuple[int, int]) -> Box:
+    """Turn a box in pixels of a photo that was decoded smaller into one in pixels of the photo itself."""
+    across, down = size[0] / shown[0], size[1] / shown[1]
+    return replace(
+        box,
+        left=round(box.left * across),
+        top=round(box.top * down),
+        right=min(size[0], round(box.right * across)),
+        bottom=min(size[1], round(box.bottom * down)),
+    )
+
+
+def make_table(rows: Sequence[Row]) -> pa.Table:
+    """Make a table of rows."""
     return pa.Table.from_pylist(list(rows), SCHEMA)
 
 
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as a Parquet file in memory."""
+def encode_table(table: pa.Table) -> bytes:
+    """Encode a table as a Parquet file in memory."""
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     return buffer.getvalue()
 
 
-def row_count(path: Path) -> int | None:
-    """How many rows a Parquet file has; None where it is not there, is none or was cut off."""
+def count_rows(path: Path) -> int | None:
+    """Count the rows of a Parquet file; None where it is not there, is none or was cut off."""
     try:
         return parquet.read_metadata(path).num_rows
     except (OSError, pa.ArrowInvalid):
         return None
 
 
-def write_together(paths: Iterable[Path], file: BinaryIO, about: dict[str, str]) -> None:
+def count_failed(path: Path) -> tuple[int, int]:
+    """Count the rows of a table, and those of them with an error."""
+    with parquet.ParquetFile(path) as file:
+        errors = [batch.column(0) for batch in file.iter_batches(batch_size=_GROUP, columns=["error"])]
+        return file.metadata.num_rows, sum(len(column) - column.null_count for column in errors)
+
+
+def join_tables(paths: Iterable[Path], joined: Path, about: dict[str, str]) -> None:
     """Write the rows of several Parquet files as one; no more than some 16,000 rows are held at a time.
 
     Args:
-        paths: of the files, in the order of their rows.
-        file: where to.
-        about: what is said about the table in its metadata.
+        paths: the files, in the order of their rows.
+        joined: destination.
+        about: the metadata of the table.
     """
-    with parquet.ParquetWriter(file, SCHEMA.with_metadata(about)) as writer:
+    with parquet.ParquetWriter(joined, SCHEMA.with_metadata(about)) as writer:
         held: list[pa.Table] = []
         for path in paths:
             held.append(parquet.read_table(path, schema=SCHEMA))
@@ -108,10 +198,3 @@ def write_together(paths: Iterable[Path], file: BinaryIO, about: dict[str, str])
                 held.clear()
         if held:
             writer.write_table(pa.concat_tables(held))
-
-
-def count_failed(path: Path) -> tuple[int, int]:
-    """How many rows a table has, and in how many of them there is an error."""
-    with parquet.ParquetFile(path) as file:
-        errors = [batch.column(0) for batch in file.iter_batches(batch_size=_GROUP, columns=["error"])]
-        return file.metadata.num_rows, sum(len(column) - column.null_count for column in errors)

@@ -1,21 +1,24 @@
-"""Which photos a run is about, and their bytes: folders, patterns, lists; on this machine or at an address (s3://, gs://).
+"""Find photos in folders, patterns and lists, and read their bytes; on this machine or at an address (s3://, gs://).
 
-A photo is known by its path as a text, so that it can be told to another machine.
+A photo is known by its path as text, so that another machine can be told of it.
 """
 
-import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
-import pyarrow as pa
-from pyarrow import fs
+import fsspec
+from fsspec.implementations.arrow import ArrowFSWrapper
+from PIL import Image
+from pyarrow import fs as arrow
 
 from cam.errors import CamError, ImageError
-from cam.settings import read_settings
+from cam.images.open import open_image
 
+# Takes the path of a photo; raises ImageError where it cannot be opened.
+OpenPhoto = Callable[[str], Image.Image]
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
 
@@ -24,144 +27,139 @@ class SourceError(CamError):
 
 
 def find_photos(sources: Iterable[str], *, recursive: bool = False) -> list[str]:
-    """The paths of all photos, each once, sorted as texts.
+    """List the paths of all photos, each once, sorted as text.
 
     Args:
-        sources: folders, of which every file is taken that is called as a photo is; patterns such as `2024/*.jpg` or
-            `**/*.png`; or files, taken whatever they are called. An address (`s3://bucket/folder`) stands for a folder
-            or a pattern too.
-        recursive: look into the folders inside folders.
+        sources: folders, of which every file is taken that has the name of a photo; patterns such as `2024/*.jpg` or
+            `**/*.png`; or files, taken whatever their names are. An address (`s3://bucket/folder`) can stand for a
+            folder or a pattern too.
+        recursive: search the folders inside folders.
 
     Raises:
         SourceError: one of them is not there or cannot be read.
     """
     paths: set[str] = set()
     for source in sources:
-        paths.update(_remote(source, recursive) if is_address(source) else _local(source, recursive))
+        paths.update(_find_at_address(source, recursive) if is_address(source) else _find_here(source, recursive))
     return sorted(paths)
 
 
-def listed_paths(text: bytes) -> list[str]:
+def parse_list(text: bytes) -> list[str]:
     """The paths in a list with one path a line, or with a zero byte after each as `find -print0` writes."""
     separator = b"\0" if b"\0" in text else b"\n"
     lines = (line.rstrip(b"\r") if separator == b"\n" else line for line in text.split(separator))
     return sorted({os.fsdecode(line) for line in lines if line})
 
 
-def read_photo(path: str) -> bytes:
-    """The bytes of a file: all of them, or one more than a photo may have (`CAM_PHOTO_MB`) where there are more.
+def open_photo(path: str) -> Image.Image:
+    """Open a photo at a path or an address by `open_image`."""
+    return open_image(read_photo(path))
+
+
+def read_photo(path: str, max_bytes: int | None = None) -> bytes:
+    """Read a file: all its bytes, or one more than `max_bytes` where there are more.
 
     Raises:
         ImageError: it is not there, no file, or cannot be read.
     """
+    most = () if max_bytes is None else (max_bytes + 1,)
     try:
         if is_address(path):
-            system, inside = _located(path)
-            with system.open_input_stream(inside) as file:
-                return file.read(read_settings().photo_bytes + 1)
+            system, inside = _open_address(path)
+            with system.open(inside) as file:
+                return file.read(*most)
         # Whoever opened a pipe would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a folder" if os.path.isdir(path) else "no ordinary file"
             raise ImageError(f"The photo {printable(path)} cannot be read: it is {kind}.")
         with open(path, "rb") as file:
-            return file.read(read_settings().photo_bytes + 1)
-    # A path with a zero byte is a ValueError.
-    except (OSError, ValueError) as error:
+            return file.read(*most)
+    except ImageError:
+        raise
+    # Each package that reads addresses has errors of its own, and a path with a zero byte is a ValueError.
+    except Exception as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"The photo {printable(path)} cannot be read: {reason}.") from error
 
 
 def printable(path: str) -> str:
-    """The path as text that can be stored; bytes that are no text, as names of files may have, are written as \\xNN."""
+    """The path as text that can be stored; bytes that are no text, as file names may have, are written as \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_address(path: str) -> bool:
+    """Tell an address such as s3://bucket/photo.jpg from a path on this machine."""
     return "://" in path
 
 
-def _is_called_photo(path: str) -> bool:
+def _has_photo_name(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
-def _local(source: str, recursive: bool) -> list[str]:
+def _find_here(source: str, recursive: bool) -> Iterable[str]:
+    # Not by fsspec, which gives absolute paths and takes "~", "::" and the like in names for more than letters.
     if os.path.isdir(source):
-        return _in_folder(source, recursive)
+        return _walk(source, recursive)
     if os.path.lexists(source):
         return [source]
     if not glob.has_magic(source):
         raise SourceError(f"There is no folder or photo {printable(source)}.")
-    # Folders that match are left out, except those that are called like a photo: that is worth an error of their own.
-    return [path for path in glob.glob(source, recursive=True) if _is_called_photo(path) or not os.path.isdir(path)]
+    # Folders that match are left out, except those with the name of a photo: these are worth an error of their own.
+    return [path for path in glob.glob(source, recursive=True) if _has_photo_name(path) or not os.path.isdir(path)]
 
 
-def _in_folder(folder: str, recursive: bool) -> list[str]:
-    found, waiting = [], [folder]
-    while waiting:
-        here = waiting.pop()
+def _walk(folder: str, recursive: bool) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise SourceError(
+            f"The folder {printable(error.filename or folder)} cannot be read: {error.strerror}."
+        ) from error
+
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        yield from (os.path.join(here, name) for name in (*folders, *files) if _has_photo_name(name))
+        folders[:] = [name for name in folders if recursive and not _has_photo_name(name)]
+
+
+def _open_address(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of an address, and the path in it.
+
+    Raises:
+        ValueError: nothing that is installed reads such an address.
+    """
+    try:
+        return fsspec.url_to_fs(address)
+    except ImportError as missing:
+        scheme, _, rest = address.partition("://")
+        place, _, inside = rest.partition("/")
         try:
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    if _is_called_photo(entry.name):
-                        found.append(entry.path)
-                    elif recursive and entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-        except OSError as error:
-            raise SourceError(f"The folder {printable(here)} cannot be read: {error.strerror}.") from error
-    return found
+            system, root = _arrow_system(scheme, place)
+        except ValueError:
+            raise ValueError(f"a package is missing that reads {scheme}:// ({missing})") from missing
+        return system, f"{root.rstrip('/')}/{inside}"
 
 
 @cache
-def _system(scheme: str, place: str) -> tuple[fs.FileSystem, str]:
-    """The file system of an address, and the path in it where the address's own path begins; made once.
-
-    Arrow has some of its own (file, s3, gs, hdfs, abfs); for all others fsspec is asked, where it is installed.
-    """
-    uri = f"{scheme}://{place}/"
-    try:
-        system, root = fs.FileSystem.from_uri(uri)
-    except pa.ArrowInvalid:
-        try:
-            import fsspec  # noqa: F401  Arrow itself does not say that it is missing.
-
-            system, root = fs.FileSystem.from_uri(f"fsspec+{uri}")
-        except ImportError as error:
-            raise ValueError(f"a package is missing that reads {scheme}:// ({error})") from error
-    return system, root.rstrip("/")
+def _arrow_system(scheme: str, place: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """A file system that Arrow brings along (s3, gs, abfs), and where in it the address's path begins."""
+    system, root = arrow.FileSystem.from_uri(f"{scheme}://{place}/")
+    return ArrowFSWrapper(system), root
 
 
-def _located(address: str) -> tuple[fs.FileSystem, str]:
-    scheme, _, rest = address.partition("://")
-    place, _, inside = rest.partition("/")
-    system, root = _system(scheme, place)
-    return system, f"{root}/{inside}"
-
-
-def _remote(source: str, recursive: bool) -> list[str]:
+def _find_at_address(source: str, recursive: bool) -> list[str]:
     """The addresses of the photos in a folder at an address, or of the files that fit a pattern."""
-    folder, pattern = _split(source)
     try:
-        system, inside = _located(folder)
-        if pattern is None and system.get_file_info(inside).type == fs.FileType.File:
+        system, inside = _open_address(source)
+        if glob.has_magic(inside):
+            found = [path for path, about in system.glob(inside, detail=True).items() if about["type"] == "file"]
+        elif system.isfile(inside):
             return [source]
-        deep = recursive if pattern is None else pattern.count("/") > folder.count("/")
-        found = system.get_file_info(fs.FileSelector(inside.rstrip("/"), recursive=deep))
-    except (OSError, ValueError) as error:
+        else:
+            # A folder that is not there would else be an empty one.
+            system.info(inside)
+            found = list(filter(_has_photo_name, system.find(inside, maxdepth=None if recursive else 1)))
+    # Each package that reads addresses has errors of its own.
+    except Exception as error:
         raise SourceError(f"{source} cannot be read: {error}") from error
-    start = folder.removesuffix(inside)
-    addresses = [start + info.path for info in found if info.type == fs.FileType.File]
-    return [
-        address for address in addresses if (_is_called_photo(address) if pattern is None else _fits(address, pattern))
-    ]
-
-
-def _split(source: str) -> tuple[str, str | None]:
-    """The folder that an address or a pattern begins with, and the pattern; None where it is none."""
-    magic = min((source.find(sign) for sign in "*?[" if sign in source), default=None)
-    return (source, None) if magic is None else (source[: source.rindex("/", 0, magic) + 1], source)
-
-
-def _fits(address: str, pattern: str) -> bool:
-    """Whether an address fits a pattern, in which only ** stands for folders of any depth."""
-    same_depth = address.count("/") == pattern.count("/")
-    return ("**" in pattern or same_depth) and fnmatch.fnmatchcase(address, pattern.replace("**/", "*"))
+    # The path in the file system ends as the address does, and may begin otherwise.
+    source, inside = source.rstrip("/"), inside.rstrip("/")
+    common = len(os.path.commonprefix([source[::-1], inside[::-1]]))
+    return [source[: len(source) - common] + path[len(inside) - common :] for path in found]

@@ -6,33 +6,38 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from PIL import Image
 
-from cam.batch.artifacts import PICTURES
-from cam.batch.plan import Plan, Settings, network_digest
-from cam.batch.ray_backend import cluster_parts, connected
+from cam.batch.artifacts import ARTIFACTS
+from cam.batch.pipeline import ExplainParts, explain_parts
+from cam.batch.plan import Plan, Settings, digest_network
+from cam.batch.ray_backend import Tools, start_ray
 from cam.batch.run import Summary, run
-from cam.batch.sources import SourceError, find_photos, is_address, listed_paths
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option, top_option
-from cam.cli.progress import progress
+from cam.batch.sources import SourceError, find_photos, is_address, parse_list
+from cam.cli.options import fit_option, hold_native_messages, load_network, model_option, open_photo, top_option
+from cam.cli.progress import show_progress
 from cam.settings import library_options
+
+if TYPE_CHECKING:
+    from cam.model import Model
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
 
 
 class _Kinds(click.ParamType):
-    """Words with commas between them -> the kinds of pictures."""
+    """Words with commas between them -> names in `ARTIFACTS`, in their order."""
 
     name = "kinds"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         kinds = [kind.strip() for kind in str(value).split(",") if kind.strip()]
-        if unknown := [kind for kind in kinds if kind not in PICTURES]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(PICTURES)}.", param, ctx)
-        return tuple(kind for kind in PICTURES if kind in kinds)
+        if unknown := [kind for kind in kinds if kind not in ARTIFACTS]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(ARTIFACTS)}.", param, ctx)
+        return tuple(kind for kind in ARTIFACTS if kind in kinds)
 
 
 @click.command()
@@ -103,42 +108,49 @@ def batch(
         raise click.BadParameter("it must be a folder on this machine.", param_hint="-o")
     if engine == "local" and (address or actors):
         raise click.UsageError("--address and --actors are for --engine ray.")
-    photos = _photos(sources, recursive, Path(output))[:limit]
+    photos = _find_photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    digest = partial(_digest, model)
-    weights = digest()
-    plan = Plan(photos, Settings(model, fit, top, save), weights)
-    load = partial(loaded_network, model, many=True)
-    who = _by_ray(load, digest, weights, address, actors) if engine == "ray" else {"load": load}
+    digest = partial(_digest_here, model)
+    plan = Plan(photos, Settings(model, fit, top, save), digest())
+    load = partial(load_network, model, many=True)
+    start = partial(_start_here, load)
+    if engine == "ray":
+        start = partial(_start_ray, Tools(load, digest, plan.weights, _open_photo), address, actors)
     try:
-        with progress("photos") as report:
-            summary = run(plan, folder=Path(output), **who, resume=resume, report=report)
+        with show_progress("photos") as report:
+            summary = run(plan, start, Path(output), resume=resume, report=report)
     except KeyboardInterrupt:
         click.echo("Interrupted. What is finished is kept: go on by the same command with --resume.", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None
-    click.echo(json.dumps(_facts(summary), indent=2) if as_json else _line(summary))
+    click.echo(json.dumps(_list_facts(summary), indent=2) if as_json else _describe(summary))
     if summary.failed:
         raise click.exceptions.Exit(1)
 
 
-def _digest(model: str) -> str:
-    return network_digest(model, library_options())
+def _digest_here(model: str) -> str:
+    return digest_network(model, library_options())
 
 
-def _by_ray(
-    load: Callable, digest: Callable[[], str], weights: str, address: str | None, actors: int | None
-) -> dict[str, Callable]:
-    """What `run` is given so that Ray does the work: what connects to it, and what hands out the parts."""
-    work = partial(cluster_parts, load=load, digest=digest, weights=weights)
-    return {"load": partial(connected, address, actors), "work": work}
+def _open_photo(path: str) -> Image.Image:
+    """Open a photo, as many at a time as there are processors."""
+    return open_photo(path, at_once=os.cpu_count() or 1)
 
 
-def _photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:
+def _start_here(load: Callable[[], "Model"]) -> ExplainParts:
+    return partial(explain_parts, load(), open_photo=_open_photo)
+
+
+def _start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainParts:
+    with hold_native_messages():
+        return start_ray(tools, address, actors)
+
+
+def _find_photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:
     """All photos but those in the folder that is written to."""
     found = set(find_photos([source for source in sources if source != "-"], recursive=recursive))
     if "-" in sources:
-        found.update(listed_paths(sys.stdin.buffer.read()))
+        found.update(parse_list(sys.stdin.buffer.read()))
     own = os.path.join(os.path.abspath(output), "")
     return sorted(path for path in found if is_address(path) or not os.path.abspath(path).startswith(own))
 
@@ -147,13 +159,13 @@ def _rate(summary: Summary) -> float:
     return summary.done / summary.seconds if summary.seconds else 0.0
 
 
-def _line(summary: Summary) -> str:
+def _describe(summary: Summary) -> str:
     rate = f", {_rate(summary):.1f} photos/s" if summary.done else ", done before"
     noun = "photo" if summary.photos == 1 else "photos"
     return f"{summary.photos} {noun}, {summary.failed} failed{rate}: {summary.results}"
 
 
-def _facts(summary: Summary) -> dict[str, object]:
+def _list_facts(summary: Summary) -> dict[str, object]:
     return {
         "photos": summary.photos,
         "failed": summary.failed,

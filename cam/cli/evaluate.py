@@ -10,18 +10,18 @@ import click
 import numpy as np
 from PIL import Image
 
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option
-from cam.cli.progress import progress
+from cam.cli.options import fit_option, load_network, model_option, open_photo
+from cam.cli.progress import show_progress
 from cam.evaluation.annotations import read_annotations
-from cam.evaluation.contact_sheet import Case, contact_sheet
-from cam.evaluation.plots import evaluation_figure
-from cam.evaluation.results import ClassResult, Evaluation, PhotoResult, record
-from cam.evaluation.run import evaluate as evaluated
+from cam.evaluation.contact_sheet import Case, draw_contact_sheet
+from cam.evaluation.plots import draw_evaluation
+from cam.evaluation.results import ClassResult, Evaluation, PhotoResult, make_record
+from cam.evaluation.run import evaluate as measure
 from cam.figure import encode_figure
-from cam.images.open import open_image
-from cam.settings import read_settings
+from cam.files import write_file
 
+# Boxes are in pixels, so every pixel is kept.
+_open_whole = partial(open_photo, draft=False)
 # Rows of the table of classes at either end, and photos under each heading of the contact sheet.
 _CLASSES, _CASES = 10, 12
 _NUMBERS, _PLOT, _SHEET = "evaluation.json", "evaluation.png", "cases.png"
@@ -67,46 +67,47 @@ def evaluate(
     average drop and increase, each with a bootstrap 95 % interval.
     """
     photos = read_annotations(images, boxes)[:limit]
-    with _writing(output):
+    with _explain_refusal(output):
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
-    network = loaded_network(model)
+    network = load_network(model)
     explain = partial(network.explain, method=method, fit=fit, detail=detail)
-    looks = None if no_faithfulness else lambda image: network.explain(image, fit=fit).probabilities
-    with progress("photos") as report:
+    passes = None if no_faithfulness else lambda image: network.explain(image, fit=fit).probabilities
+    with show_progress("photos") as report:
         report(0, len(photos))
-        found = evaluated(photos, explain, probabilities=looks, report=report)
+        found = measure(photos, explain, probabilities=passes, report=report, open_photo=_open_whole)
     settings = {"model": network.spec.name, "method": method or network.method, "fit": fit, "detail": detail}
-    click.echo(json.dumps(record(found, settings), indent=1) if as_json else _table(found, settings))
+    click.echo(json.dumps(make_record(found, settings), indent=1) if as_json else _format_table(found, settings))
     if output is not None:
-        with _writing(output):
+        with _explain_refusal(output):
             _write(output, found, explain, settings)
 
 
 @contextmanager
-def _writing(output: Path | None) -> Iterator[None]:
+def _explain_refusal(output: Path | None) -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence."""
     try:
         yield
     except OSError as error:
         raise click.ClickException(f"{error.filename or output} cannot be written: {error.strerror}.") from error
 
 
-def _title(settings: dict[str, object]) -> str:
+def _make_title(settings: dict[str, object]) -> str:
     finer = ", finer detail" if settings["detail"] else ""
     return f"{settings['model']}, {settings['method']}, fit {settings['fit']}{finer}"
 
 
-def _table(found: Evaluation, settings: dict[str, object]) -> str:
+def _format_table(found: Evaluation, settings: dict[str, object]) -> str:
     """The summary and the classes as text."""
-    lines = [f"{_title(settings)}: {len(found.results)} photos", "", f"{'':30}{'%':>6}   95 % interval"]
+    lines = [f"{_make_title(settings)}: {len(found.results)} photos", "", f"{'':30}{'%':>6}   95 % interval"]
     for row in found.summary:
         arrow = "↓" if row.metric.lower else "↑"
         numbers = f"{100 * row.value:6.1f}   {100 * row.low:.1f} to {100 * row.high:.1f}"
         lines.append(f"{row.metric.title + ' ' + arrow:30}{numbers}")
-    return "\n".join([*lines, "", *_class_lines(found.classes)])
+    return "\n".join([*lines, "", *_format_classes(found.classes)])
 
 
-def _class_lines(classes: tuple[ClassResult, ...]) -> list[str]:
+def _format_classes(classes: tuple[ClassResult, ...]) -> list[str]:
     """The classes from the highest mean IoU to the lowest, the middle left out where there are many."""
     ranked = sorted(classes, key=lambda row: -row.mean_iou)
     rows = [
@@ -120,25 +121,25 @@ def _class_lines(classes: tuple[ClassResult, ...]) -> list[str]:
 
 
 def _write(output: Path, found: Evaluation, explain: partial, settings: dict[str, object]) -> None:
-    (output / _NUMBERS).write_text(json.dumps(record(found, settings), indent=1), encoding="utf-8")
-    (output / _PLOT).write_bytes(encode_figure(evaluation_figure(found, _title(settings)), "png"))
-    _sheet(found, explain).save(output / _SHEET)
+    write_file(output / _NUMBERS, json.dumps(make_record(found, settings), indent=1).encode())
+    write_file(output / _PLOT, encode_figure(draw_evaluation(found, _make_title(settings)), "png"))
+    _draw_cases(found, explain).save(output / _SHEET)
     click.echo(f"Written to {output}: {_NUMBERS}, {_PLOT}, {_SHEET}", err=True)
 
 
-def _sheet(found: Evaluation, explain: partial) -> Image.Image:
+def _draw_cases(found: Evaluation, explain: partial) -> Image.Image:
     """The photos whose box fits best and worst; each is explained again, so that no run keeps all heatmaps."""
-    ranked = found.by_fit()
+    ranked = found.sort_by_fit()
     count = min(_CASES, len(ranked) // 2) or 1
     worst = ranked[: -count - 1 : -1] if len(ranked) > 1 else []
     groups = [("The boxes that fit best", ranked[:count]), ("The boxes that fit worst", worst)]
-    return contact_sheet(
-        [(heading, [_case(found, result, explain) for result in rows]) for heading, rows in groups if rows]
+    return draw_contact_sheet(
+        [(heading, [_make_case(found, result, explain) for result in rows]) for heading, rows in groups if rows]
     )
 
 
-def _case(found: Evaluation, result: PhotoResult, explain: partial) -> Case:
-    image = open_image(result.photo.path, draft=False, limits=read_settings().image_limits)
+def _make_case(found: Evaluation, result: PhotoResult, explain: partial) -> Case:
+    image = _open_whole(result.photo.path)
     heatmap: np.ndarray = explain(image).heatmap(result.photo.class_index)
     fit = f"IoU {result.sweep.largest[found.level]:.2f}"
     named = "" if result.rank == 1 else f", seen as {result.predicted_label}"

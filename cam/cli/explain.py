@@ -1,6 +1,7 @@
 """`python -m cam explain`: what a network sees in a few photos, and the heat of a class over each."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,24 +10,20 @@ from typing import TYPE_CHECKING
 import click
 from PIL import Image
 
-from cam.batch.sources import printable, read_photo
-from cam.cli.network import loaded_network
-from cam.cli.options import fit_option, model_option, top_option
-from cam.cli.progress import progress
+from cam.batch.sources import printable
+from cam.cli.options import fit_option, load_network, model_option, open_photo, top_option
+from cam.cli.progress import show_progress
 from cam.errors import CamError, ImageError, LabelError
-from cam.explanation import Prediction, Scored
+from cam.explanation import Attribution, Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent, slugify
-from cam.images.open import open_image
 from cam.methods import METHODS
-from cam.model import ExplainOptions
-from cam.settings import read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
 
 
-# Fewer passes for one map are over before anybody looks at a bar.
+# Fewer passes for one map are over before anybody reads a bar.
 _FEW_PASSES = 20
 
 
@@ -35,11 +32,11 @@ class FileError(CamError):
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What is asked of each photo; `taken` are the names of the pictures that were written so far."""
+class _Request:
+    """What to do with each photo; `taken` are the names of the pictures that were written so far."""
 
     network: "Model"
-    options: ExplainOptions
+    explain: Callable[[Image.Image], Scored]
     class_index: int | None
     top: int
     folder: Path | None
@@ -53,9 +50,9 @@ class _Result:
     Attributes:
         path: as it was given.
         size: (width, height) of the photo in pixels.
-        explanation: of it.
+        explanation: its explanation.
         classes: the best ones, best first.
-        chosen: the one whose heat is asked for.
+        chosen: the class whose heat is drawn.
         pictures: the files that were written, by what they are.
     """
 
@@ -116,32 +113,29 @@ def explain(
       python -m cam explain cat.jpg
       python -m cam explain cat.jpg dog.jpg --class tabby -o pictures
     """
-    network = loaded_network(model)
-    options = ExplainOptions(fit, method, layer, detail)
-    facts = _print_all(photos, _Wanted(network, options, _class_index(network, wanted), top, output), as_json)
+    network = load_network(model)
+    explain = partial(network.explain, fit=fit, method=method, layer=layer, detail=detail)
+    request = _Request(network, explain, _find_class(network, wanted), top, output)
+    facts = [_explain_and_print(path, request, quiet=as_json) for path in photos]
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     if any("error" in fact for fact in facts):
         raise click.exceptions.Exit(1)
 
 
-def _print_all(photos: tuple[str, ...], asked: _Wanted, quiet: bool) -> list[dict[str, object]]:
-    """Explain all photos, print each as it is done unless `quiet`; what JSON says about them."""
-    facts = []
-    for path in photos:
-        try:
-            result = _explained(path, asked)
-        except ImageError as error:
-            facts.append({"path": printable(path), "error": str(error)})
-            click.echo(f"{printable(path)}: {error}", err=True)
-            continue
-        facts.append(_facts(result, asked.network))
-        if not quiet:
-            click.echo(_text(result, asked.network))
-    return facts
+def _explain_and_print(path: str, request: _Request, *, quiet: bool) -> dict[str, object]:
+    """Explain a photo and print the result unless `quiet`; what JSON says about it."""
+    try:
+        result = _explain(path, request)
+    except ImageError as error:
+        click.echo(f"{printable(path)}: {error}", err=True)
+        return {"path": printable(path), "error": str(error)}
+    if not quiet:
+        click.echo(_describe(result, request.network))
+    return _list_facts(result, request.network)
 
 
-def _class_index(network: "Model", wanted: str) -> int | None:
+def _find_class(network: "Model", wanted: str) -> int | None:
     """The index of the class that is asked for; None for the top one of each photo."""
     if wanted == "top":
         return None
@@ -151,63 +145,59 @@ def _class_index(network: "Model", wanted: str) -> int | None:
         raise click.BadParameter(str(error), param_hint="--class") from error
 
 
-def _explained(path: str, asked: _Wanted) -> _Result:
+def _explain(path: str, request: _Request) -> _Result:
     # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
-    data = read_photo(path)
-    limits = read_settings().image_limits
-    image = open_image(data, limits=limits)
-    explanation = asked.network.explain_with(image, asked.options)
-    classes = explanation.top(asked.top)
-    chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
-    save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
-    pictures = save(open_image(data, draft=False, limits=limits)) if asked.folder else {}
+    image = open_photo(path)
+    explanation = request.explain(image)
+    classes = explanation.top(request.top)
+    chosen = classes[0] if request.class_index is None else explanation.prediction(request.class_index)
+    pictures = {}
+    if request.folder is not None:
+        _compute_map(explanation, chosen)
+        pictures = _save(request, request.folder, path, explanation, chosen)
     return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
 
 
-def _compute(explanation: Scored, chosen: Prediction) -> None:
-    """Have the map made, with a bar where that takes many passes."""
-    if explanation.exact:
-        return
-    if explanation.passes < _FEW_PASSES:
-        return
-    with progress("passes") as report:
-        report(0, explanation.passes)
-        explanation.class_map(chosen.index, report=report)
+def _compute_map(explanation: Scored, chosen: Prediction) -> None:
+    """Have the map computed, with a bar where that takes many passes."""
+    if isinstance(explanation, Attribution) and explanation.passes >= _FEW_PASSES:
+        with show_progress("passes") as report:
+            report(0, explanation.passes)
+            explanation.class_map(chosen.index, report=report)
 
 
-def _save(asked: _Wanted, path: str, image: Image.Image, *, explanation: Scored, chosen: Prediction) -> dict[str, Path]:
+def _save(request: _Request, folder: Path, path: str, explanation: Scored, chosen: Prediction) -> dict[str, Path]:
     """Write the overlay and the figure of a photo; the files by what they are."""
-    _compute(explanation, chosen)
-    stem, look = _free_stem(asked, path, chosen), HeatStyle()
-    about = f"{_class_text(chosen)} · {asked.network.spec.title} · {Path(path).name}"
+    image, stem, look = open_photo(path, draft=False), _free_stem(request, path, chosen), HeatStyle()
+    about = f"{_describe_class(chosen)} · {request.network.spec.title} · {Path(path).name}"
     title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
-    files = {"overlay": asked.folder / f"{stem}.png", "figure": asked.folder / f"{stem}-figure.png"}
+    files = {"overlay": folder / f"{stem}.png", "figure": folder / f"{stem}-figure.png"}
     try:
-        asked.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         draw_overlay(image, explanation, chosen, look).save(files["overlay"], compress_level=3)
         content = make_figure_file(image, explanation, chosen, look, title=title, note=about, format="png")
         files["figure"].write_bytes(content)
     except OSError as error:
-        raise FileError(f"{error.filename or asked.folder} cannot be written: {error.strerror or error}.") from error
+        raise FileError(f"{error.filename or folder} cannot be written: {error.strerror or error}.") from error
     return files
 
 
-def _free_stem(asked: _Wanted, path: str, chosen: Prediction) -> str:
-    """A name that no other photo's pictures of this call have, though it may be called the same in another folder."""
-    base = slugify(Path(path).stem, chosen.label, asked.network.spec.name)
+def _free_stem(request: _Request, path: str, chosen: Prediction) -> str:
+    """A name that no other photo's pictures of this call have; photos in two folders may be called the same."""
+    base = slugify(Path(path).stem, chosen.label, request.network.spec.name)
     stem, number = base, 2
-    while stem.casefold() in asked.taken:
+    while stem.casefold() in request.taken:
         stem, number = f"{base}-{number}", number + 1
-    asked.taken.add(stem.casefold())
+    request.taken.add(stem.casefold())
     return stem
 
 
-def _class_text(prediction: Prediction) -> str:
+def _describe_class(prediction: Prediction) -> str:
     return f"{prediction.label}, {format_percent(prediction.probability)}, score {prediction.score:.2f}"
 
 
-def _text(result: _Result, network: "Model") -> str:
-    """The photo, its classes as aligned columns, and where its pictures are."""
+def _describe(result: _Result, network: "Model") -> str:
+    """Describe the photo, its classes as aligned columns, and where its pictures are."""
     explanation, chosen = result.explanation, result.chosen
     width, height = result.size
     columns, rows = explanation.input_size
@@ -223,8 +213,8 @@ def _text(result: _Result, network: "Model") -> str:
     return "\n".join([head, *lines, *drawn_files])
 
 
-def _facts(result: _Result, network: "Model") -> dict[str, object]:
-    """The photo for other programs."""
+def _list_facts(result: _Result, network: "Model") -> dict[str, object]:
+    """List the facts about a photo for other programs."""
     explanation, chosen = result.explanation, result.chosen
     return {
         "path": printable(result.path),

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
-from cam.cli.names import NetworkName
+from cam.cli.options import NetworkName
 from cam.errors import ModelError
 from cam.models.registry import ModelSpec, list_models
 from cam.models.weights import megabytes
@@ -40,10 +41,9 @@ def fetch(networks: tuple[ModelSpec, ...], everything: bool) -> None:
 
 def _announce(specs: list[ModelSpec]) -> None:
     """Say how much will be downloaded, where it is more than one network."""
-    missing = [spec for spec in specs if not spec.available and spec.source.size is not None]
-    if len(missing) > 1:
-        size = megabytes(sum(spec.source.size for spec in missing))
-        click.echo(f"{len(missing)} networks are not on this machine: {size} to download.")
+    sizes = [spec.source.size for spec in specs if not spec.available and spec.source.size is not None]
+    if len(sizes) > 1:
+        click.echo(f"{len(sizes)} networks are not on this machine: {megabytes(sum(sizes))} to download.")
 
 
 def _fetch(spec: ModelSpec) -> bool:
@@ -63,8 +63,10 @@ def _fetch(spec: ModelSpec) -> bool:
 
 def _download(spec: ModelSpec) -> Path:
     """Download with a bar on a terminal; where the output goes into a file or a pipe, nothing is drawn."""
-    steps = 1000
-    with click.progressbar(
-        length=steps, label=spec.name, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=False
-    ) as bar:
-        return spec.source.download(lambda share: bar.update(int(share * steps) - bar.pos))
+    # Without "disable", tqdm itself asks whether it writes to a terminal.
+    with tqdm(total=1.0, desc=spec.name, file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {remaining}") as bar:
+
+        def report(share: float) -> None:
+            bar.update(share - bar.n)
+
+        return spec.source.download(report)

@@ -9,6 +9,7 @@ from cam.models.weights import megabytes
 from cam.settings import library_options
 
 _NONE = "-"
+_MAPS = {True: "exact", False: "by gradients", None: _NONE}
 # Of each column: its heading, and the cell of a network. Numbers are aligned right.
 _COLUMNS = {
     "NAME": lambda spec: spec.name,
@@ -21,7 +22,6 @@ _COLUMNS = {
     "SIZE": lambda spec: _NONE if spec.source.size is None else megabytes(spec.source.size),
 }
 _RIGHT = {"PARAMETERS", "INPUT", "TOP-1", "SIZE"}
-_MAPS = {True: "exact", False: "by gradients", None: _NONE}
 
 
 @click.command()
@@ -43,16 +43,16 @@ def models(as_json: bool) -> None:
     if problem := custom_models_problem(options):
         click.echo(problem, err=True)
     if as_json:
-        click.echo(json.dumps([_facts(spec) for spec in specs], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_list_facts(spec) for spec in specs], indent=2, ensure_ascii=False))
         return
-    heading, *rows = _table(specs)
+    heading, *rows = _format_table(specs)
     click.secho(heading, bold=True)
     for row in rows:
         click.echo(row)
 
 
-def _table(specs: list[ModelSpec]) -> list[str]:
-    """Lines of aligned columns, the heading first."""
+def _format_table(specs: list[ModelSpec]) -> list[str]:
+    """Format the networks as lines of aligned columns, the heading first."""
     lines = [list(_COLUMNS), *([cell(spec) for cell in _COLUMNS.values()] for spec in specs)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligns = [str.rjust if heading in _RIGHT else str.ljust for heading in _COLUMNS]
@@ -62,8 +62,8 @@ def _table(specs: list[ModelSpec]) -> list[str]:
     ]
 
 
-def _facts(spec: ModelSpec) -> dict:
-    """What is known of a network, for other programs; null where it is not known."""
+def _list_facts(spec: ModelSpec) -> dict[str, object]:
+    """List what is known of a network, for other programs; null where it is not known."""
     path = spec.source.find()
     return {
         "name": spec.name,

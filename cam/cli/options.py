@@ -1,15 +1,44 @@
-"""Options that several commands have."""
+"""Options that several commands have, and the networks that they name."""
 
-from collections.abc import Callable
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+from PIL import Image
 
-from cam.errors import ModelError
-from cam.models.registry import default_model, spec_of
-from cam.settings import library_options
+from cam.batch.sources import read_photo
+from cam.errors import CamError, ModelError
+from cam.images.open import open_image
+from cam.models.registry import ModelSpec, default_model, find_spec, spec_of
+from cam.settings import library_options, read_settings
+
+if TYPE_CHECKING:
+    from cam.model import Model
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _known(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+class NetworkName(click.ParamType):
+    """The name of a network -> its specification; an unknown one is an error of usage, with the nearest names."""
+
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> ModelSpec:
+        if isinstance(value, ModelSpec):
+            return value
+        try:
+            return find_spec(str(value), library_options())
+        except ModelError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     if value is None:
         return default_model(library_options()).name
     try:
@@ -19,21 +48,77 @@ def _known(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return value
 
 
-def model_option(command: Callable) -> Callable:
+def model_option(command: Command) -> Command:
     """--model: the name of a network or the path of a model file, which is known to be one."""
     text = "The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
     text += "page opens with."
-    return click.option("--model", metavar="NAME|FILE", callback=_known, help=text)(command)
+    return click.option("--model", metavar="NAME|FILE", callback=_check_model, help=text)(command)
 
 
-def top_option(command: Callable) -> Callable:
+def top_option(command: Command) -> Command:
     """--top: how many classes."""
     text = "How many classes of each photo, best first."
     return click.option("--top", type=click.IntRange(1), default=5, metavar="K", show_default=True, help=text)(command)
 
 
-def fit_option(command: Callable) -> Callable:
+def fit_option(command: Command) -> Command:
     """--fit: how a photo becomes the network's input."""
     text = "The whole photo in its own shape, or squashed to the network's square."
     choice = click.Choice(["whole", "squash"])
     return click.option("--fit", type=choice, default="whole", show_default=True, help=text)(command)
+
+
+def open_photo(path: str | Path, *, draft: bool = True, at_once: int | None = None) -> Image.Image:
+    """Open a photo at a path or an address within the limits of the settings (ImageError where it cannot be opened)."""
+    limits = read_settings().image_limits
+    limits = replace(limits, at_once=at_once or limits.at_once)
+    return open_image(read_photo(str(path), limits.max_bytes), draft=draft, limits=limits)
+
+
+def load_network(name: str, *, many: bool = False) -> "Model":
+    """Load a network, without TensorFlow's own messages.
+
+    Args:
+        name: a network or a model file.
+        many: for many photos: several passes at a time, each on a core of its own, instead of one after the other on
+            all cores, which wait for each other now and then; and numbers that are the same to the last digit on
+            machines with however many cores. Once TensorFlow runs, it changes nothing.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if many:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    with hold_native_messages():
+        # It takes a while to import, and --help does not need it.
+        from cam.model import load_model
+
+        return load_model(name, options=library_options())
+
+
+@contextmanager
+def hold_native_messages() -> Iterator[None]:
+    """Keep what libraries write to stderr past Python, and show it only where the block fails; Python's own is shown.
+
+    TensorFlow's first lines, on instruction sets and missing graphics cards, heed no setting.
+    """
+    sys.stderr.flush()
+    screen = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                with open(screen, "w", closefd=False) as own, redirect_stderr(own):
+                    yield
+            except CamError:
+                # Its sentence says all.
+                raise
+            except BaseException:
+                held.seek(0)
+                os.write(screen, held.read())
+                raise
+            finally:
+                os.dup2(screen, 2)
+    finally:
+        os.close(screen)

@@ -1,4 +1,4 @@
-"""The ground truth of an annotated set: a folder of photos and a table of the boxes around what they show."""
+"""Read the ground truth of an annotated set: a folder of photos, and a table of the boxes around their objects."""
 
 import csv
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from cam.errors import CamError
 
 COLUMNS = ("file", "class_index", "left", "top", "right", "bottom")
-# How many missing photos an error names.
+# Missing photos that an error names.
 _NAMED = 3
 
 
@@ -23,9 +23,9 @@ class Annotated:
     """A photo and its ground truth.
 
     Attributes:
-        path: of the photo.
+        path: the photo.
         file: its name in the table.
-        class_index: of what it shows, in the network's order.
+        class_index: of its object, in the network's order.
         boxes: (left, top, right, bottom) in pixels of the photo, right and bottom exclusive; at least one.
     """
 
@@ -41,7 +41,7 @@ class Annotated:
 
 
 def read_annotations(images: str | Path, table: str | Path) -> list[Annotated]:
-    """The photos of a table of boxes, in its order; a photo has one class and may have several rows, one a box.
+    """Read a table of boxes: its photos, in its order; a photo has one class and may have several rows, one a box.
 
     Args:
         images: the folder with the photos.
@@ -50,10 +50,9 @@ def read_annotations(images: str | Path, table: str | Path) -> list[Annotated]:
     Raises:
         AnnotationError: the table cannot be read, a column, number or photo is missing, or a photo has two classes.
     """
-    rows = _rows(Path(table))
     found: dict[str, Annotated] = {}
-    for line, row in rows:
-        file, index, box = _parsed(row, f"{table}, line {line}")
+    for line, row in _read_rows(Path(table)):
+        file, index, box = _parse_row(row, f"{table}, line {line}")
         known = found.get(file, Annotated(Path(images) / file, file, index, ()))
         if known.class_index != index:
             raise AnnotationError(
@@ -61,12 +60,13 @@ def read_annotations(images: str | Path, table: str | Path) -> list[Annotated]:
                 "photo has one class; leave out the boxes of the others."
             )
         found[file] = Annotated(known.path, file, index, (*known.boxes, box))
-    _check_photos(list(found.values()), images, table)
-    return list(found.values())
+    photos = list(found.values())
+    _check_photos(photos, images, table)
+    return photos
 
 
-def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows with the line each ends on."""
+def _read_rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """The number of the line that each row ends on, and the row."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -87,14 +87,14 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _parsed(row: dict[str, str], where: str) -> tuple[str, int, tuple[float, float, float, float]]:
+def _parse_row(row: dict[str, str], where: str) -> tuple[str, int, tuple[float, float, float, float]]:
     file, index, *sides = (row[name] for name in COLUMNS)
     if not file:
         raise AnnotationError(f"{where}: the name of the photo is missing.")
     # A row that is too short has None in its last columns.
     if not (index or "").strip().isdecimal():
         raise AnnotationError(f"{where}: class_index is {index!r}; a whole number from 0 is needed.")
-    left, top, right, bottom = (_number(side, where, name) for side, name in zip(sides, COLUMNS[2:], strict=True))
+    left, top, right, bottom = (_parse_number(side, where, name) for side, name in zip(sides, COLUMNS[2:], strict=True))
     if not (0 <= left < right and 0 <= top < bottom):
         raise AnnotationError(
             f"{where}: the box {left:g}, {top:g}, {right:g}, {bottom:g} is empty or starts outside the photo; left, "
@@ -103,7 +103,7 @@ def _parsed(row: dict[str, str], where: str) -> tuple[str, int, tuple[float, flo
     return file, int(index), (left, top, right, bottom)
 
 
-def _number(text: str | None, where: str, column: str) -> float:
+def _parse_number(text: str | None, where: str, column: str) -> float:
     try:
         number = float(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Best and worst cases on one picture: people look before they read."""
+"""Draw the best and the worst cases on one picture."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Case:
         image: RGB.
         heatmap: float (height, width) of the image, signed.
         truth: (left, top, right, bottom) in pixels of the image, one a box.
-        box: the box that the heat gives, likewise; empty where there is none.
+        box: the box around the heat, likewise; empty where there is none.
         caption: up to two lines below the photo, each cut to its width.
     """
 
@@ -36,8 +36,8 @@ class Case:
     caption: tuple[str, ...]
 
 
-def contact_sheet(groups: Sequence[tuple[str, Sequence[Case]]], *, columns: int = 6) -> Image.Image:
-    """RGB: under each heading its cases row by row, photo and heat with the true boxes and the one that was found.
+def draw_contact_sheet(groups: Sequence[tuple[str, Sequence[Case]]], *, columns: int = 6) -> Image.Image:
+    """Draw an RGB sheet: under each heading its cases row by row, photo and heat with the true boxes and the found one.
 
     Args:
         groups: (heading, cases).
@@ -53,28 +53,28 @@ def contact_sheet(groups: Sequence[tuple[str, Sequence[Case]]], *, columns: int 
         ImageDraw.Draw(sheet).text((_GAP, top + _GAP), heading, _INK, _font(_HEADING))
         for place, case in enumerate(cases):
             row, column = divmod(place, columns)
-            _place(sheet, case, (_GAP + column * pitch, top + head + row * row_height))
+            _paste_case(sheet, case, (_GAP + column * pitch, top + head + row * row_height))
         top += height
     legend = "White: the true boxes. Blue: the box around the heat."
     ImageDraw.Draw(sheet).text((_GAP, top), legend, _FAINT, _font(_TEXT))
     return sheet
 
 
-def _place(sheet: Image.Image, case: Case, corner: tuple[int, int]) -> None:
-    picture = drawn(case)
+def _paste_case(sheet: Image.Image, case: Case, corner: tuple[int, int]) -> None:
+    picture = draw_case(case)
     # In the middle of its square, so that captions stand in one line.
     inset = ((_TILE - picture.width) // 2, (_TILE - picture.height) // 2)
     sheet.paste(picture, (corner[0] + inset[0], corner[1] + inset[1]))
     for line, (text, color) in enumerate(zip(case.caption[:2], (_INK, _FAINT), strict=False)):
         ImageDraw.Draw(sheet).text(
-            (corner[0], corner[1] + _TILE + 2 + line * _LINE), _cut(text, _TILE), color, _font(_TEXT)
+            (corner[0], corner[1] + _TILE + 2 + line * _LINE), _shorten(text, _TILE), color, _font(_TEXT)
         )
 
 
-def drawn(case: Case) -> Image.Image:
-    """RGB, its longer side 240 pixels: the photo under its heat, the true boxes in white and the found one in blue."""
+def draw_case(case: Case) -> Image.Image:
+    """Draw a case, RGB, longer side 240 pixels: photo under its heat, true boxes in white, the found one in blue."""
     scale = _TILE / max(case.image.size)
-    size = tuple(max(1, round(side * scale)) for side in case.image.size)
+    size = max(1, round(case.image.width * scale)), max(1, round(case.image.height * scale))
     picture = overlay(case.image, case.heatmap).resize(size, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(picture)
     factors = np.tile(np.divide(size, case.image.size), 2)
@@ -88,12 +88,12 @@ def drawn(case: Case) -> Image.Image:
     return picture
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _cut(text: str, width: int) -> str:
-    """The text, or as much of its start as fits into a width in pixels, with an ellipsis."""
+def _shorten(text: str, width: int) -> str:
+    """Shorten a text to a width in pixels, with an ellipsis."""
     font = _font(_TEXT)
     if font.getlength(text) <= width:
         return text

@@ -1,4 +1,4 @@
-"""The plot of an evaluation: box accuracy against the threshold, and every number with its interval."""
+"""Draw an evaluation: box accuracy against the threshold, and every number with its interval."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +13,8 @@ _SIZE = (12.0, 5.5)
 _NETWORK, _CENTER = "#0072B2", "#E69F00"
 
 
-def evaluation_figure(found: Evaluation, title: str) -> Figure:
-    """Two plots side by side under a title: box accuracy at all thresholds, and the summary with 95 % intervals."""
+def draw_evaluation(found: Evaluation, title: str) -> Figure:
+    """Draw two plots side by side under a title: box accuracy at all thresholds, and the summary."""
     # Made without pyplot, whose global state is not safe in a server's threads.
     drawing = Figure(figsize=_SIZE, layout="constrained")
     FigureCanvasAgg(drawing)

@@ -1,6 +1,6 @@
-"""What an evaluation found: the results of every photo of an annotated set, and the numbers of the whole set."""
+"""The results of an evaluation: those of every photo of an annotated set, and the numbers of the whole set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 
@@ -17,7 +17,7 @@ Corners = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """What happens to the probability of the class that the network names when its heat decides what is seen.
+    """The probability of the class that the network names, in photos of which its heat decides what is shown.
 
     Attributes:
         deletion, insertion: area under the curve, 0..1.
@@ -32,7 +32,7 @@ class Faithfulness:
 
 @dataclass(frozen=True, eq=False)
 class PhotoResult:
-    """What one photo gives; boxes and points are in its own pixels.
+    """The results of one photo; boxes and points are in its own pixels.
 
     Attributes:
         photo: with its ground truth.
@@ -69,9 +69,9 @@ class Metric:
 
     Attributes:
         name, title: in files, and on screen.
-        measure: the results -> what each contributes, as `metrics.value` takes it.
-        lower: whether less is better.
-        faithful: whether it needs the faithfulness of every photo.
+        measure: the results -> an array that `metrics.value` takes.
+        lower: less is better.
+        faithful: needs the faithfulness of every photo.
     """
 
     name: str
@@ -134,7 +134,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """The photos of one class: how many, and the shares found (the box at the set's best threshold)."""
+    """The photos of one class: their number, and shares 0..1 with the boxes at the set's best threshold."""
 
     index: int
     label: str
@@ -147,7 +147,7 @@ class ClassResult:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The results of all photos of a set; what is said of the whole set is worked out from them."""
+    """The results of all photos of a set, and the numbers of the whole set."""
 
     results: tuple[PhotoResult, ...]
 
@@ -182,7 +182,7 @@ class Evaluation:
 
     @cached_property
     def level(self) -> int:
-        """Which of `metrics.THRESHOLDS` gives MaxBoxAcc; the lowest of equal ones."""
+        """The index into `metrics.THRESHOLDS` that gives MaxBoxAcc; the lowest of equal ones."""
         return int(self.accuracy(self.largest).argmax())
 
     @cached_property
@@ -214,21 +214,22 @@ class Evaluation:
             rows.append(ClassResult(int(index), str(labels[here][0]), int(here.sum()), *map(float, numbers)))
         return tuple(rows)
 
-    def by_fit(self) -> list[PhotoResult]:
+    def sort_by_fit(self) -> list[PhotoResult]:
         """The results by the IoU of their box, best first."""
         return [self.results[i] for i in np.argsort(-self.fits, kind="stable")]
 
     def box(self, result: PhotoResult) -> Corners:
         """The largest component's box of a photo at the set's best threshold, in its pixels."""
-        return tuple(map(float, result.sweep.boxes[self.level]))
+        left, top, right, bottom = result.sweep.boxes[self.level].tolist()
+        return left, top, right, bottom
 
 
-def record(found: Evaluation, settings: dict[str, object]) -> dict[str, object]:
-    """An evaluation as JSON takes it: shares 0..1, boxes and points in pixels of each photo.
+def make_record(found: Evaluation, settings: Mapping[str, object]) -> dict[str, object]:
+    """Turn an evaluation into what JSON takes: shares 0..1, boxes and points in pixels of each photo.
 
     Args:
         found: the evaluation.
-        settings: what it was made with, for the reader.
+        settings: how it was made, for the reader.
     """
     return {
         "settings": settings,
@@ -245,23 +246,13 @@ def record(found: Evaluation, settings: dict[str, object]) -> dict[str, object]:
         },
         "classes": [asdict(row) for row in found.classes],
         "results": [
-            _photo_record(found, result, float(fit)) for result, fit in zip(found.results, found.fits, strict=True)
+            _make_photo_record(found, result, float(fit)) for result, fit in zip(found.results, found.fits, strict=True)
         ],
     }
 
 
-def _photo_record(found: Evaluation, result: PhotoResult, fit: float) -> dict[str, object]:
-    plain = (
-        "label",
-        "rank",
-        "probability",
-        "predicted",
-        "predicted_label",
-        "point",
-        "pointed",
-        "fixed_box",
-        "fixed_fit",
-    )
+def _make_photo_record(found: Evaluation, result: PhotoResult, fit: float) -> dict[str, object]:
+    plain = "label rank probability predicted predicted_label point pointed fixed_box fixed_fit".split()
     return {
         "file": result.photo.file,
         "class_index": result.photo.class_index,

@@ -6,6 +6,7 @@ fit and the detail.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,32 +16,39 @@ from cam.errors import ImageError
 from cam.evaluation import metrics
 from cam.evaluation.annotations import Annotated, check_fit
 from cam.evaluation.results import Evaluation, Faithfulness, PhotoResult
-from cam.explanation import Explanation
+from cam.explanation import Scored
 from cam.images.open import open_image, resized
-from cam.settings import read_settings
 
 # Heatmaps are smooth, so those of larger photos are measured at this length of the longer side, in pixels.
 LONGEST_SIDE = 512
 STEPS = 20
+# Takes the path of a photo; raises ImageError where it cannot be opened.
+OpenPhoto = Callable[[Path], Image.Image]
+
+
+def _open_whole(path: Path) -> Image.Image:
+    return open_image(path, draft=False)
 
 
 def evaluate(
     photos: Sequence[Annotated],
-    explain: Callable[[Image.Image], Explanation],
+    explain: Callable[[Image.Image], Scored],
     *,
     probabilities: Callable[[Image.Image], np.ndarray] | None = None,
     steps: int = STEPS,
     report: Callable[[int, int], None] = lambda done, total: None,
+    open_photo: OpenPhoto = _open_whole,
 ) -> Evaluation:
     """Explain every photo once and measure the heatmap of its true class.
 
     Args:
         photos: at least one.
         explain: RGB image -> its explanation.
-        probabilities: RGB image -> (classes,), asked 2 * steps + 3 times a photo about the class that the network
+        probabilities: RGB image -> (classes,), called 2 * steps + 3 times a photo about the class that the network
             names, as in the papers; None leaves deletion, insertion, drop and increase out.
         steps: of the deletion and insertion curves.
-        report: called with the photos done and in all; what it raises ends the work.
+        report: called with the photos done and in all; its exceptions end the work.
+        open_photo: opens a photo with all its pixels, in which the boxes are.
 
     Raises:
         AnnotationError: the ground truth does not fit the photos or the network.
@@ -48,31 +56,26 @@ def evaluate(
     """
     results = []
     for done, photo in enumerate(photos, start=1):
-        image = _opened(photo)
+        try:
+            image = open_photo(photo.path)
+        except ImageError as error:
+            raise ImageError(f"{photo.file}: {error}") from error
         explanation = explain(image)
         check_fit(photo, image.size, len(explanation.labels))
-        faithful = None if probabilities is None else faithful_to(image, explanation, probabilities, steps)
-        results.append(_measured(photo, image.size, explanation, faithful))
+        faithful = None if probabilities is None else measure_faithfulness(image, explanation, probabilities, steps)
+        results.append(_measure_photo(photo, image.size, explanation, faithful))
         report(done, len(photos))
     return Evaluation(tuple(results))
-
-
-def _opened(photo: Annotated) -> Image.Image:
-    try:
-        # Boxes are in pixels, so every pixel is kept.
-        return open_image(photo.path, draft=False, limits=read_settings().image_limits)
-    except ImageError as error:
-        raise ImageError(f"{photo.file}: {error}") from error
 
 
 def working_size(size: tuple[int, int]) -> tuple[int, int]:
     """The (width, height) at which a photo's heatmap is measured: its own, or smaller in the same shape."""
     scale = min(1.0, LONGEST_SIDE / max(size))
-    return tuple(max(1, round(side * scale)) for side in size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _measured(
-    photo: Annotated, size: tuple[int, int], explanation: Explanation, faithful: Faithfulness | None
+def _measure_photo(
+    photo: Annotated, size: tuple[int, int], explanation: Scored, faithful: Faithfulness | None
 ) -> PhotoResult:
     working = working_size(size)
     scale = np.divide(size, working)
@@ -81,7 +84,7 @@ def _measured(
     swept = metrics.sweep(heatmap, photo.truth / corners)
     fixed = metrics.box_at_share(heatmap) * corners
     # The middle of the highest pixel, as a pixel of the photo.
-    point = (np.array(metrics.peak(heatmap)) + 0.5) * scale - 0.5
+    x, y = ((np.array(metrics.peak(heatmap)) + 0.5) * scale - 0.5).tolist()
     named, true = explanation.top(1)[0], explanation.prediction(photo.class_index)
     return PhotoResult(
         photo=photo,
@@ -91,8 +94,8 @@ def _measured(
         probability=true.probability,
         predicted=named.index,
         predicted_label=named.label,
-        point=tuple(point.tolist()),
-        pointed=metrics.pointing(point, photo.truth),
+        point=(x, y),
+        pointed=metrics.pointing((x, y), photo.truth),
         fixed_box=tuple(fixed.tolist()),
         fixed_fit=float(metrics.iou(fixed[np.newaxis], photo.truth).max()),
         sweep=metrics.Sweep(swept.boxes * corners.astype(np.float32), swept.largest, swept.best),
@@ -107,10 +110,10 @@ def _center_boxes(size: tuple[int, int]) -> np.ndarray:
     return metrics.sweep(metrics.center_heat(size), np.array([[0, 0, *size]])).boxes
 
 
-def faithful_to(
-    image: Image.Image, explanation: Explanation, probabilities: Callable[[Image.Image], np.ndarray], steps: int
+def measure_faithfulness(
+    image: Image.Image, explanation: Scored, probabilities: Callable[[Image.Image], np.ndarray], steps: int
 ) -> Faithfulness:
-    """What the heat of the class that the network names means for its probability, in 2 * steps + 3 looks."""
+    """Measure how the heat of the class that the network names decides its probability, by 2 * steps + 3 passes."""
     index = explanation.top(1)[0].index
     working = working_size(image.size)
     shown = image if working == image.size else Image.fromarray(resized(image, working))

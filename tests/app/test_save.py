@@ -129,6 +129,16 @@ def test_the_csv_can_be_read_whatever_the_photos_file_is_called(saved, title, no
     np.testing.assert_allclose(cells, explanation.class_map(explanation.top(1)[0].index), rtol=1e-5)
 
 
+@pytest.mark.parametrize("title", ["holiday,=1+1,.jpg", "holiday;@SUM(A1)\t+cmd|' '!A0.jpg", 'x,"=1+1".jpg'])
+def test_no_cell_of_the_csv_is_a_formula_whatever_the_photos_file_is_called(title):
+    explanation = engine(DEFAULT)
+    text = download_menu.map_csv(explanation, explanation.prediction(DOG), title).decode()
+    head, cells = text.splitlines()[0], text.splitlines()[2:]
+    assert not [cell for cell in re.split(r"[,;\t|]", head) if cell.strip(' "')[:1] in tuple("=+-@")], head
+    # Numbers stay numbers, those below zero too.
+    assert any(cell.startswith("-") or ",-" in cell for cell in cells) and "'" not in "".join(cells)
+
+
 def test_the_words_about_the_map_name_class_probability_score_network_and_photo(saved):
     run_with_open(open_page(network=LITE0, photo="crab"), "Save")
     best = engine("crab", LITE0).top(1)[0]

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from support.batch_parts import rows
+from support.batch_parts import read_rows, run_here
 
 import cam.batch.plan
 from cam.batch.plan import Plan, Settings
-from cam.batch.run import run
 from cam.batch.sources import find_photos
 
 
@@ -36,4 +35,4 @@ def plan(photos, parts_of_four) -> Plan:
 @pytest.fixture
 def expected(plan, tiny_model, tmp_path) -> list[dict]:
     """The rows of a run that nothing disturbed."""
-    return rows(run(plan, lambda: tiny_model, tmp_path / "undisturbed").results)
+    return read_rows(run_here(plan, tiny_model, tmp_path / "undisturbed").results)

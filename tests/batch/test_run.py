@@ -1,6 +1,7 @@
 """A run: its table says what `explain` says of each photo, and it can end anywhere and be gone on with."""
 
 import json
+import os
 import threading
 from dataclasses import replace
 from functools import partial
@@ -9,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from pyarrow import parquet
-from support.batch_parts import files, rows
+from support.batch_parts import list_files, read_rows, run_here
 
 import cam
 from cam.batch import output_folder
-from cam.batch.output_folder import OutputError, opened
-from cam.batch.plan import Plan, Settings, network_digest
+from cam.batch.output_folder import OutputError, open_output
+from cam.batch.plan import Plan, Settings, digest_network
 from cam.batch.run import run
 from cam.batch.sources import find_photos
 from cam.localization import Box
@@ -22,7 +23,7 @@ from cam.models.registry import spec_of
 
 
 def test_a_row_says_what_explain_says(plan, tiny_model, tmp_path):
-    summary = run(plan, lambda: tiny_model, tmp_path / "out")
+    summary = run_here(plan, tiny_model, tmp_path / "out")
     assert (summary.photos, summary.failed, summary.done) == (12, 1, 12)
     table = parquet.read_table(summary.results)
     assert all(seconds > 0 for seconds in table["seconds"].to_pylist())
@@ -47,7 +48,7 @@ def test_a_row_says_what_explain_says(plan, tiny_model, tmp_path):
         ]
         assert [box.peak for box in expected] == [box.peak for box in found]
     assert json.loads(table.schema.metadata[b"classcam"])["model"] == "tiny"
-    assert files(tmp_path / "out") == {"results.parquet", "run.json", "run.lock"}
+    assert list_files(tmp_path / "out") == {"results.parquet", "run.json", "run.lock"}
 
 
 def test_a_photo_that_is_decoded_smaller_has_its_own_size_and_boxes(tiny_model, noise_photo, tmp_path):
@@ -57,7 +58,7 @@ def test_a_photo_that_is_decoded_smaller_has_its_own_size_and_boxes(tiny_model, 
     photo.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "large.jpg", exif=exif)
     assert cam.open_image(tmp_path / "large.jpg").size == (1200, 1600)
     plan = Plan([str(tmp_path / "large.jpg")], Settings("tiny"))
-    (row,) = rows(run(plan, lambda: tiny_model, tmp_path / "out").results)
+    (row,) = read_rows(run_here(plan, tiny_model, tmp_path / "out").results)
     assert (row["width"], row["height"]) == (2400, 3200)
     explanation = tiny_model.explain(cam.open_image(tmp_path / "large.jpg"))
     expected = cam.boxes(explanation.heatmap(explanation.top(1)[0].index))
@@ -72,9 +73,9 @@ def test_pictures_are_what_the_row_says_and_have_places_of_their_own(tiny_model,
         noise_photo(240, 160, seed=i).save(tmp_path / name)
     photos = find_photos([str(tmp_path / "a"), str(tmp_path / "b")])
     plan = Plan(photos, Settings("tiny", save=("overlay", "map", "box")))
-    table = rows(run(plan, lambda: tiny_model, tmp_path / "out").results)
+    table = read_rows(run_here(plan, tiny_model, tmp_path / "out").results)
     named = [name for row in table for name in row["pictures"]]
-    assert len(set(named)) == 15 and set(named) < files(tmp_path / "out")
+    assert len(set(named)) == 15 and set(named) < list_files(tmp_path / "out")
     assert [name for name in named if "cat" in name][:3] == [
         "overlays/0000000-cat.jpg",
         "maps/0000000-cat.npy",
@@ -97,7 +98,7 @@ def interrupted(plan, tiny_model, tmp_path, monkeypatch):
     """A function that runs the plan until some parts are stored and Ctrl-C is pressed."""
 
     def call(after: int) -> None:
-        add = output_folder.Output.add
+        add = output_folder.OutputFolder.add_part
 
         def limited(self, number, table):
             if number == after:
@@ -105,9 +106,9 @@ def interrupted(plan, tiny_model, tmp_path, monkeypatch):
             add(self, number, table)
 
         with monkeypatch.context() as patch:
-            patch.setattr(output_folder.Output, "add", limited)
+            patch.setattr(output_folder.OutputFolder, "add_part", limited)
             with pytest.raises(KeyboardInterrupt):
-                run(plan, lambda: tiny_model, tmp_path / "out")
+                run_here(plan, tiny_model, tmp_path / "out")
 
     return call
 
@@ -115,13 +116,13 @@ def interrupted(plan, tiny_model, tmp_path, monkeypatch):
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_interrupted_and_gone_on_with_gives_the_same_table(plan, tiny_model, tmp_path, expected, after, interrupted):
     interrupted(after)
-    kept = {name for name in files(tmp_path / "out") if name.startswith("parts/")}
+    kept = {name for name in list_files(tmp_path / "out") if name.startswith("parts/")}
     assert kept == {f"parts/{number:08d}.parquet" for number in range(after)}
     passes = tiny_model.passes
-    summary = run(plan, lambda: tiny_model, tmp_path / "out", resume=True)
+    summary = run_here(plan, tiny_model, tmp_path / "out", resume=True)
     assert summary.done == 12 - 4 * after
     assert tiny_model.passes - passes == summary.done - (after < 2)
-    assert rows(summary.results) == expected
+    assert read_rows(summary.results) == expected
 
 
 def test_ctrl_c_while_photos_are_read_ends_all_threads(plan, tiny_model, tmp_path):
@@ -130,7 +131,7 @@ def test_ctrl_c_while_photos_are_read_ends_all_threads(plan, tiny_model, tmp_pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(plan, lambda: tiny_model, tmp_path / "out", report=report)
+        run_here(plan, tiny_model, tmp_path / "out", report=report)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("batch-")]
 
 
@@ -139,17 +140,17 @@ def test_a_part_that_was_cut_off_is_done_again(plan, tiny_model, tmp_path, expec
     first, second = sorted((tmp_path / "out" / "parts").glob("*.parquet"))[:2]
     first.write_bytes(first.read_bytes()[:-20])
     second.write_bytes(b"")
-    summary = run(plan, lambda: tiny_model, tmp_path / "out", resume=True)
-    assert summary.done == 12 and rows(summary.results) == expected
+    summary = run_here(plan, tiny_model, tmp_path / "out", resume=True)
+    assert summary.done == 12 and read_rows(summary.results) == expected
 
 
 def test_a_finished_run_has_nothing_left_to_do_and_needs_no_network(plan, tiny_model, tmp_path, expected):
-    run(plan, lambda: tiny_model, tmp_path / "out")
+    run_here(plan, tiny_model, tmp_path / "out")
     (tmp_path / "out" / "parts").mkdir()
     (tmp_path / "out" / "parts" / "00000000.parquet").write_bytes(b"left by a run that ended just then")
     summary = run(plan, partial(pytest.fail, "the network was loaded"), tmp_path / "out", resume=True)
     assert (summary.photos, summary.failed, summary.done) == (12, 1, 0)
-    assert rows(summary.results) == expected and not (tmp_path / "out" / "parts").exists()
+    assert read_rows(summary.results) == expected and not (tmp_path / "out" / "parts").exists()
 
 
 def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypatch):
@@ -157,7 +158,7 @@ def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypat
     load = cam.batch.pipeline.load_photo
     monkeypatch.setattr(cam.batch.pipeline, "load_photo", lambda *args: (read.append(args[0]), load(*args))[1])
     many = replace(plan, photos=list(plan.photos) * 5)
-    add = output_folder.Output.add
+    add = output_folder.OutputFolder.add_part
     held = []
 
     def count(self, number, table):
@@ -165,8 +166,8 @@ def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypat
         written.append(number)
         add(self, number, table)
 
-    monkeypatch.setattr(output_folder.Output, "add", count)
-    run(many, lambda: tiny_model, tmp_path / "out")
+    monkeypatch.setattr(output_folder.OutputFolder, "add_part", count)
+    run_here(many, tiny_model, tmp_path / "out")
     assert written == list(range(15)) and max(held) <= 3 * 4
 
 
@@ -180,27 +181,27 @@ def test_no_more_than_three_parts_are_held(plan, tiny_model, tmp_path, monkeypat
     ],
 )
 def test_other_settings_are_another_run(plan, tiny_model, tmp_path, change, said):
-    run(plan, lambda: tiny_model, tmp_path / "out")
+    run_here(plan, tiny_model, tmp_path / "out")
     other = replace(plan, settings=replace(plan.settings, **change))
     for resume in (True, False):
         with pytest.raises(
             OutputError, match=f"holds another run \\({said}\\). Use another folder, or delete this one"
         ):
-            run(other, lambda: tiny_model, tmp_path / "out", resume=resume)
+            run_here(other, tiny_model, tmp_path / "out", resume=resume)
 
 
 def test_other_photos_or_weights_are_another_run(plan, tiny_model, tmp_path):
-    run(plan, lambda: tiny_model, tmp_path / "out")
+    run_here(plan, tiny_model, tmp_path / "out")
     with pytest.raises(OutputError, match=r"another run \(photos: 12 there, 11 now; list: "):
-        run(replace(plan, photos=plan.photos[:-1]), lambda: tiny_model, tmp_path / "out", resume=True)
+        run_here(replace(plan, photos=plan.photos[:-1]), tiny_model, tmp_path / "out", resume=True)
     with pytest.raises(OutputError, match=r"another run \(weights:  there, trained ag.* now\)|another run \(weights: "):
-        run(replace(plan, weights="trained again since"), lambda: tiny_model, tmp_path / "out", resume=True)
+        run_here(replace(plan, weights="trained again since"), tiny_model, tmp_path / "out", resume=True)
 
 
 def test_the_same_run_is_not_begun_twice(plan, tiny_model, tmp_path):
-    run(plan, lambda: tiny_model, tmp_path / "out")
+    run_here(plan, tiny_model, tmp_path / "out")
     with pytest.raises(OutputError, match="holds this run already, finished or not. Go on with it by --resume"):
-        run(plan, lambda: tiny_model, tmp_path / "out")
+        run_here(plan, tiny_model, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["results.parquet", "parts/x", "overlays/x"])
@@ -210,13 +211,13 @@ def test_what_is_of_no_known_run_is_left_alone(plan, tiny_model, tmp_path, name)
     path.write_bytes(b"precious")
     for resume in (True, False):
         with pytest.raises(OutputError, match=f"has {name.split('/')[0]} in it, which is of no run"):
-            run(plan, lambda: tiny_model, tmp_path / "out", resume=resume)
+            run_here(plan, tiny_model, tmp_path / "out", resume=resume)
     assert path.read_bytes() == b"precious"
 
 
 def test_a_record_that_is_none_is_said(plan, tmp_path):
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(OutputError, match="is not the record of a run"), opened(tmp_path, plan, resume=True):
+    with pytest.raises(OutputError, match="is not the record of a run"), open_output(tmp_path, plan, resume=True):
         pass
 
 
@@ -230,19 +231,19 @@ def test_where_the_command_is_called_from_makes_no_difference(photos, parts_of_f
 
 
 def test_two_runs_at_a_time_are_refused_and_a_dead_one_is_not_waited_for(plan, tiny_model, tmp_path):
-    with opened(tmp_path / "out", plan, resume=False):
+    with open_output(tmp_path / "out", plan, resume=False):
         with pytest.raises(OutputError, match=r"Another run \(process \d+\) is writing to .*out\. Wait for its end"):
-            run(plan, lambda: tiny_model, tmp_path / "out", resume=True)
+            run_here(plan, tiny_model, tmp_path / "out", resume=True)
     (tmp_path / "out" / "run.lock").write_text("1")
-    assert run(plan, lambda: tiny_model, tmp_path / "out", resume=True).photos == 12
+    assert run_here(plan, tiny_model, tmp_path / "out", resume=True).photos == 12
 
 
 @pytest.mark.parametrize("when", ["a part", "the table", "a picture"])
 def test_a_full_disk_is_said_and_leaves_nothing_by_halves(plan, tiny_model, tmp_path, monkeypatch, when):
     plan = replace(plan, settings=replace(plan.settings, save=("map",)))
-    expected = rows(run(plan, lambda: tiny_model, tmp_path / "undisturbed").results)
+    expected = read_rows(run_here(plan, tiny_model, tmp_path / "undisturbed").results)
     endings = {"a part": "1.parquet", "the table": "results.parquet", "a picture": "p05.npy"}
-    replaced = output_folder.os.replace
+    replaced = os.replace
 
     def full(old, new):
         if str(new).endswith(endings[when]):
@@ -250,32 +251,37 @@ def test_a_full_disk_is_said_and_leaves_nothing_by_halves(plan, tiny_model, tmp_
         replaced(old, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr(output_folder.os, "replace", full)
+        patch.setattr(os, "replace", full)
         with pytest.raises(OutputError, match=r"The disk is full: .* Make room, and go on .* with --resume\."):
-            run(plan, lambda: tiny_model, tmp_path / "out")
-    left = files(tmp_path / "out")
-    assert "results.parquet" not in left and not [name for name in left if name.endswith(".new")]
-    assert rows(run(plan, lambda: tiny_model, tmp_path / "out", resume=True).results) == expected
+            run_here(plan, tiny_model, tmp_path / "out")
+    left = list_files(tmp_path / "out")
+    assert "results.parquet" not in left and not [name for name in left if name.endswith(".part")]
+    assert read_rows(run_here(plan, tiny_model, tmp_path / "out", resume=True).results) == expected
 
 
 def test_a_folder_that_cannot_be_made_or_written_is_said(plan, tiny_model, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/out cannot be written: Not a directory\. Choose another folder"):
-        run(plan, lambda: tiny_model, tmp_path / "file" / "out")
+        run_here(plan, tiny_model, tmp_path / "file" / "out")
 
-    def refuse(path, mode):
-        raise PermissionError(13, "Permission denied", str(path))
+    begin = os.open
 
-    monkeypatch.setattr("builtins.open", refuse)
+    # Root, as which tests may run, is refused nothing.
+    def refuse(path, *args, **options):
+        if str(path).endswith(".lock"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return begin(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(OutputError, match=r"run\.lock cannot be written: Permission denied\. Choose another folder"):
-        run(plan, lambda: tiny_model, tmp_path / "out")
+        run_here(plan, tiny_model, tmp_path / "out")
 
 
 def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
     found = set()
     for installed in (False, True):
         monkeypatch.setattr("cam.batch.plan.has_openvino", lambda installed=installed: installed)
-        found |= {network_digest(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
+        found |= {digest_network(name) for name in ("efficientnet-lite0", "efficientnet-lite2")}
     assert len(found) == 4
 
 
@@ -285,5 +291,5 @@ def test_a_network_that_openvino_never_runs_is_the_same_with_it_and_without(monk
     found = set()
     for installed in (False, True):
         monkeypatch.setattr("cam.batch.plan.has_openvino", lambda installed=installed: installed)
-        found.add(network_digest("efficientnet-lite0"))
+        found.add(digest_network("efficientnet-lite0"))
     assert len(found) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from pyarrow import parquet
+from support.batch_parts import read_rows
 from support.batch_photos import SAMPLES, write_bad, write_good
 
 import cam
@@ -36,7 +36,7 @@ print(PASSES, os.environ["TF_NUM_INTRAOP_THREADS"])
 @pytest.fixture
 def loaded(monkeypatch, lite0):
     """The network that is loaded already stands in for the one that the command would load."""
-    monkeypatch.setattr(module, "loaded_network", lambda name, many: lite0)
+    monkeypatch.setattr(module, "load_network", lambda name, many: lite0)
     monkeypatch.setattr(cam.batch.plan, "PART", 4)
 
 
@@ -49,7 +49,7 @@ def call(*arguments: object, stdin: bytes | None = None):
 
 
 def rows(folder: Path) -> list[dict]:
-    return parquet.read_table(folder / "results.parquet").drop_columns("seconds").to_pylist()
+    return read_rows(folder / "results.parquet")
 
 
 def test_good_and_bad_photos_of_all_kinds(loaded, tmp_path):
@@ -175,7 +175,7 @@ def test_json_is_all_that_is_printed_and_piped_output_is_plain(loaded, tmp_path)
 )
 def test_what_is_asked_wrongly_is_said_before_anything_is_loaded(tmp_path, monkeypatch, arguments, code, said):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "loaded_network", None)
+    monkeypatch.setattr(module, "load_network", None)
     (tmp_path / "photos").mkdir()
     done = call(*arguments.split())
     assert done.exit_code == code and said in done.stderr

@@ -35,7 +35,7 @@ def loaded(monkeypatch):
         asked["model"] = name
         return SimpleNamespace(spec=SimpleNamespace(name="hand"), method="cam", explain=asking)
 
-    monkeypatch.setattr(module, "loaded_network", network)
+    monkeypatch.setattr(module, "load_network", network)
     return asked
 
 
@@ -94,7 +94,7 @@ def test_numbers_plot_and_cases_are_written(folder, loaded, tmp_path):
 
 def test_the_sheet_shows_the_best_first_and_the_worst_first(folder, loaded, monkeypatch):
     shown = []
-    monkeypatch.setattr(module, "contact_sheet", lambda groups: shown.extend(groups) or Image.new("RGB", (1, 1)))
+    monkeypatch.setattr(module, "draw_contact_sheet", lambda groups: shown.extend(groups) or Image.new("RGB", (1, 1)))
     run(folder, "--no-faithfulness", "-o", str(folder / "out"))
     (_, best), (_, worst) = shown
     assert [case.caption[0] for case in best + worst] == ["red"] * 4
@@ -104,14 +104,14 @@ def test_the_sheet_shows_the_best_first_and_the_worst_first(folder, loaded, monk
 
 def test_one_photo_is_shown_once(folder, loaded, monkeypatch):
     shown = []
-    monkeypatch.setattr(module, "contact_sheet", lambda groups: shown.extend(groups) or Image.new("RGB", (1, 1)))
+    monkeypatch.setattr(module, "draw_contact_sheet", lambda groups: shown.extend(groups) or Image.new("RGB", (1, 1)))
     run(folder, "--no-faithfulness", "--limit", "1", "-o", str(folder / "out"))
     assert [len(cases) for _, cases in shown] == [1]
 
 
 def test_many_classes_are_cut_in_the_middle():
     rows = [module.ClassResult(i, f"class {i}", 1, 1.0, 1.0, i / 30, 1.0) for i in range(30)]
-    lines = module._class_lines(tuple(rows))
+    lines = module._format_classes(tuple(rows))
     assert len(lines) == 1 + 10 + 1 + 10
     assert lines[1].startswith("class 29") and lines[-1].startswith("class 0 ") and "10 more classes" in lines[11]
 

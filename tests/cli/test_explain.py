@@ -21,7 +21,7 @@ TABBY = 281
 @pytest.fixture
 def loaded(monkeypatch, lite0):
     """The network that is loaded already stands in for the one that the command would load."""
-    monkeypatch.setattr(module, "loaded_network", lambda name: lite0)
+    monkeypatch.setattr(module, "load_network", lambda name: lite0)
     return lite0
 
 
@@ -120,7 +120,7 @@ def test_fit_method_layer_and_detail_are_passed_on(loaded, tmp_path):
 
 
 def test_a_method_of_many_passes_says_how_far_it_is(monkeypatch, tiny_model, noise_photo, tmp_path):
-    monkeypatch.setattr(module, "loaded_network", lambda name: tiny_model)
+    monkeypatch.setattr(module, "load_network", lambda name: tiny_model)
     monkeypatch.setattr(module, "_FEW_PASSES", 2)
     noise_photo(40, 40).save(tmp_path / "a.png")
     done = call(tmp_path / "a.png", "--method", "score-cam", "-o", tmp_path)

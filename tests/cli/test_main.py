@@ -1,5 +1,6 @@
 """The command line as a whole."""
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,7 @@ def test_what_a_user_can_cause_is_one_sentence_and_a_mistake_is_not_hidden(run, 
         return
     done = run("fail")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "Error: This is no photo.\n")
+
+
+def test_the_version_is_that_of_the_package(run):
+    assert run("--version").stdout == f"classcam, version {importlib.metadata.version('classcam')}\n"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cam.cli import progress as module
-from cam.cli.progress import progress
+from cam.cli.progress import show_progress
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def clock(monkeypatch):
 
 def test_lines_tell_rate_and_time_left_every_ten_seconds_and_at_the_end(monkeypatch, clock):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with progress("photos") as report:
+    with show_progress("photos") as report:
         for seconds, done in ((0, 0), (4, 40), (10, 100), (15, 160), (20, 200), (21, 7400), (22, 7421)):
             clock[0] = 100.0 + seconds
             report(done, 7421)
@@ -32,24 +32,26 @@ def test_lines_tell_rate_and_time_left_every_ten_seconds_and_at_the_end(monkeypa
 
 def test_hours_are_written_as_hours(monkeypatch, clock):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with progress("photos") as report:
+    with show_progress("photos") as report:
         report(0, 100_000)
         clock[0] += 10
         report(100, 100_000)
     assert "2:46:30 left" in sys.stderr.getvalue()
 
 
-def test_a_terminal_has_a_bar_with_the_rate(monkeypatch, clock):
+def test_a_terminal_has_a_bar_with_the_rate(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     screen = io.StringIO()
     screen.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", screen)
-    with progress("photos") as report:
+    with show_progress("photos") as report:
         report(0, 8)
-        clock[0] += 2
+        now[0] += 2
         report(4, 8)
         report(8, 8)
     shown = screen.getvalue()
-    assert "4/8" in shown and "2.0 photos/s" in shown and "Photos  [###" in shown
+    assert "Photos:  50%|" in shown and "| 4/8 [00:02<00:02,  2.00 photos/s]" in shown and "8/8" in shown
 
 
 def test_nothing_is_shown_where_nothing_was_done(monkeypatch):
@@ -57,6 +59,6 @@ def test_nothing_is_shown_where_nothing_was_done(monkeypatch):
         screen = io.StringIO()
         screen.isatty = lambda shown=is_terminal: shown
         monkeypatch.setattr(sys, "stderr", screen)
-        with progress("photos"):
+        with show_progress("photos"):
             pass
         assert screen.getvalue() == ""

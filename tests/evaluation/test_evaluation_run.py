@@ -9,8 +9,8 @@ from PIL import Image
 
 from cam.errors import ImageError
 from cam.evaluation.annotations import Annotated, AnnotationError
-from cam.evaluation.plots import evaluation_figure
-from cam.evaluation.results import METRICS, record
+from cam.evaluation.plots import draw_evaluation
+from cam.evaluation.results import METRICS, make_record
 from cam.evaluation.run import evaluate, working_size
 from cam.explanation import Explanation
 from cam.labels import Labels
@@ -221,7 +221,7 @@ def test_classes_are_told_apart(red, wrong, blue):
 
 def test_photos_are_ranked_by_the_iou_of_their_box_at_the_sets_threshold(red, wrong, blue):
     found = evaluate([blue, wrong, red], explain)
-    assert [result.photo.file for result in found.by_fit()][0] == "red.png"
+    assert [result.photo.file for result in found.sort_by_fit()][0] == "red.png"
     assert found.accuracy(found.largest)[found.level] == pytest.approx(1 / 3)
     assert found.box(found.results[2]) == tuple(found.results[2].sweep.boxes[found.level])
     assert found.box(found.results[0]) == (0, 0, 0, 0)
@@ -229,7 +229,7 @@ def test_photos_are_ranked_by_the_iou_of_their_box_at_the_sets_threshold(red, wr
 
 def test_the_record_is_json_and_holds_every_photo(red, wrong):
     found = evaluate([red, wrong], explain, probabilities=lambda image: np.array([0.5, 0.2, 0.3]), steps=2)
-    read = json.loads(json.dumps(record(found, {"model": "hand"}), allow_nan=False))
+    read = json.loads(json.dumps(make_record(found, {"model": "hand"}), allow_nan=False))
     assert read["settings"] == {"model": "hand"} and read["photos"] == 2
     assert read["metrics"]["top1"] == {"title": "Top-1 accuracy", "value": 0.5, "low": 0.0, "high": 1.0}
     assert [(row["file"], row["rank"], row["truth"]) for row in read["results"]] == [
@@ -245,7 +245,7 @@ def test_the_record_is_json_and_holds_every_photo(red, wrong):
 
 def test_the_plot_shows_the_curve_and_every_number(red, wrong, blue):
     found = evaluate([red, wrong, blue], explain)
-    drawing = evaluation_figure(found, "A network, $5")
+    drawing = draw_evaluation(found, "A network, $5")
     drawing.canvas.draw()
     curve, summary = drawing.axes
     assert drawing.get_suptitle() == "A network, $5"

@@ -16,6 +16,7 @@ from cam.app import cache
 from cam.backends.turns import Turns
 from cam.explanation import Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
+from cam.files import escape_formulas
 from cam.formatting import format_percent
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
@@ -116,6 +117,7 @@ def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: V
 def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
     """The class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
+    about = escape_formulas(about)
     if explanation.exact:
         bias = float(explanation.bias[chosen.index])
         header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
