@@ -39,7 +39,9 @@ def _heading(sessions: int, minutes: float) -> str:
         f"{THINK[0]:.0f} to {THINK[1]:.0f} s before each step. Checked of each answer: no error, only pictures of the "
         "session's own photo (by digest and by its pixels), and the class that was asked for last.\n\n"
         f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores shared with the driver; Python "
-        f"{platform.python_version()}, " + ", ".join(f"{name} {version}" for name, version in read_versions().items()) + "."
+        f"{platform.python_version()}, "
+        + ", ".join(f"{name} {version}" for name, version in read_versions().items())
+        + "."
     )
 
 
