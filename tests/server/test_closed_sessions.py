@@ -4,7 +4,9 @@ import re
 import time
 
 import pytest
-from support.page_server import running_server
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from support.page_server import ROOT, running_server
 from support.visitor import Visitor, next_message, session_of
 
 # Seconds for which Streamlit keeps a closed session, and in which all of it must be gone.
@@ -80,3 +82,12 @@ def test_without_this_they_would_stay(serve):
     path = visit(visitor)
     time.sleep(KEPT + 8)
     assert visitor.ask(path)[0] == 200 and uploaded(visitor) == 5000
+
+
+def test_each_run_of_classcam_asks_for_it(monkeypatch):
+    asked = []
+    # No more of the run is needed.
+    monkeypatch.setattr("cam.app.navigation.forget_when_closed", lambda: asked.append(True) or st.stop())
+    at = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
+    at.run()
+    assert asked == [True, True] and not at.exception
