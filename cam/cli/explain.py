@@ -14,12 +14,11 @@ from cam.cli.network import loaded_network
 from cam.cli.options import fit_option, model_option, top_option
 from cam.cli.progress import progress
 from cam.errors import CamError, ImageError, LabelError
-from cam.explanation import Prediction, Scored
+from cam.explanation import ExplainOptions, Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent, slugify
 from cam.images.open import open_image
 from cam.methods import METHODS
-from cam.model import ExplainOptions
 
 if TYPE_CHECKING:
     from cam.model import Model
