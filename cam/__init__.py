@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cam.errors import CamError, ImageError, LabelError, ModelError
-    from cam.explanation import Attribution, Explanation, Prediction
+    from cam.explanation import Attribution, ExplainOptions, Explanation, Prediction
     from cam.images.open import open_image
     from cam.labels import Labels
     from cam.localization import Box, boxes
-    from cam.model import ExplainOptions, Model, load_model
+    from cam.model import Model, load_model
     from cam.models.registry import ModelSpec, list_models
     from cam.render import overlay
 
@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "model": ("ExplainOptions", "Model", "load_model"),
+    "model": ("Model", "load_model"),
     "errors": ("CamError", "ImageError", "LabelError", "ModelError"),
-    "explanation": ("Attribution", "Explanation", "Prediction"),
+    "explanation": ("Attribution", "ExplainOptions", "Explanation", "Prediction"),
     "images.open": ("open_image",),
     "labels": ("Labels",),
     "localization": ("Box", "boxes"),

@@ -29,10 +29,36 @@ from cam.labels import Labels
 from cam.methods import METHODS, Method
 from cam.methods.probe import Probe, Report, no_report
 
+# How a photo becomes the network's input (see `ExplainOptions`).
+FITS = ("whole", "squash", "given")
 # Longest side in pixels of the picture in a notebook, and the passes that showing an object there may cost at most.
 _PICTURE_SIDE, _PICTURE_PASSES = 480, 20
 # Between the scores that were pickled and those by weights that were loaded again.
 _TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How a photo is explained (ValueError for another fit).
+
+    Attributes:
+        fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic fixed
+            square, for comparison with papers; "given" takes the pixels as they are, for a photo that was brought to an
+            `Explanation.input_size` before. A network that takes one size only gets that.
+        method: a name in `cam.methods.METHODS`; None is the network's own: "cam" where its head is linear (an
+            `Explanation`, exact), else "grad-cam" (an `Attribution`).
+        layer: for a method other than "cam", where the map is taken; None is the last one.
+        detail: average the maps of several sizes and of the mirrored photo, in units of the score.
+    """
+
+    fit: str = "whole"
+    method: str | None = None
+    layer: str | None = None
+    detail: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, not {self.fit!r}")
 
 
 @dataclass(frozen=True)

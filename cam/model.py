@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +13,7 @@ from PIL import Image
 from cam.backends import Backend, Head
 from cam.backends.load import load
 from cam.errors import ModelError
-from cam.explanation import Attribution, Explanation, read_only
+from cam.explanation import Attribution, ExplainOptions, Explanation, read_only
 from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
 from cam.images.decode import convert_to_rgb
 from cam.images.open import open_image, resized, whole_size
@@ -36,30 +36,6 @@ _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]]
 _TOLERANCE = 1e-4
 # The method where no other is asked for: exact where it can be.
 _EXACT, _BY_GRADIENTS = "cam", "grad-cam"
-
-
-@dataclass(frozen=True)
-class ExplainOptions:
-    """How a photo is explained (ValueError for another fit).
-
-    Attributes:
-        fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic fixed
-            square, for comparison with papers; "given" takes the pixels as they are, for a photo that was brought to an
-            `Explanation.input_size` before. A network that takes one size only gets that.
-        method: a name in `cam.methods.METHODS`; None is the network's own: "cam" where its head is linear (an
-            `Explanation`, exact), else "grad-cam" (an `Attribution`).
-        layer: for a method other than "cam", where the map is taken; None is the last one.
-        detail: average the maps of several sizes and of the mirrored photo, in units of the score.
-    """
-
-    fit: str = "whole"
-    method: str | None = None
-    layer: str | None = None
-    detail: bool = False
-
-    def __post_init__(self) -> None:
-        if self.fit not in _FITS:
-            raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {self.fit!r}")
 
 
 def load_model(name: str | Path, *, options: LibraryOptions | None = None) -> "Model":

@@ -10,9 +10,10 @@ from PIL import Image
 
 import cam.backends.keras
 from cam.errors import ModelError
+from cam.explanation import ExplainOptions
 from cam.images.open import open_image, resized
 from cam.labels import Labels
-from cam.model import ExplainOptions, Model
+from cam.model import Model
 from cam.models import registry
 
 EXTREME_SHAPES = [(16, 16), (400, 16), (16, 400), (97, 61)]

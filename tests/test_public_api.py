@@ -17,11 +17,12 @@ import cam.localization
 import cam.models.registry
 import cam.render
 
-LAZY = {"ExplainOptions", "Model", "load_model"}
+LAZY = {"Model", "load_model"}
 HOMES = {
     "Attribution": cam.explanation,
     "Box": cam.localization,
     "CamError": cam.errors,
+    "ExplainOptions": cam.explanation,
     "Explanation": cam.explanation,
     "ImageError": cam.errors,
     "LabelError": cam.errors,

@@ -14,9 +14,8 @@ import streamlit as st
 from PIL import Image
 
 from cam.analysis.convolution_equivalence import Agreement, compare_maps, compute_class_maps
-from cam.explanation import Attribution, Explanation
+from cam.explanation import Attribution, ExplainOptions, Explanation
 from cam.images.open import open_image
-from cam.model import ExplainOptions
 from cam.server import model_store
 from cam.server.telemetry import track
 from cam.settings import read_settings

@@ -10,9 +10,8 @@ from PIL import Image
 from cam.analysis.occlusion import Fill, cover, random_mask
 from cam.app import cache
 from cam.app.scene import Scene
-from cam.explanation import Prediction, Scored
+from cam.explanation import ExplainOptions, Prediction, Scored
 from cam.images.open import resized
-from cam.model import ExplainOptions
 from cam.server import model_store
 
 # How often a region is put at random for comparison.
