@@ -9,7 +9,7 @@ from support.page_server import running_server
 
 
 def test_a_wrong_setting_is_a_sentence_in_the_terminal_and_in_the_browser(tmp_path, monkeypatch):
-    monkeypatch.setattr("page_server._wait_until_healthy", lambda url, process, output: wait_for(url))
+    monkeypatch.setattr("support.page_server._wait_until_healthy", lambda url, process, output: wait_for(url))
     with running_server(tmp_path, CAM_PHOTO_MB="many") as server, pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{server.url}/compare")
     assert refused.value.code == 503

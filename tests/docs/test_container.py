@@ -49,7 +49,7 @@ def test_what_it_copies_is_enough_to_start_and_is_found_healthy(tmp_path):
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     environment = dict(pair.split("=") for pair in step("ENV").split()) | {"STREAMLIT_SERVER_PORT": str(port)}
-    watch = {"PYTHONPATH": str(ROOT / "tests" / "browser" / "watch"), "WATCH_LOG": str(tmp_path / "watch.txt")}
+    watch = {"PYTHONPATH": str(ROOT / "tests" / "support" / "watch"), "WATCH_LOG": str(tmp_path / "watch.txt")}
     program, *words = ast.literal_eval(step("CMD"))
     assert program == ".venv/bin/streamlit"
     server = subprocess.Popen(
