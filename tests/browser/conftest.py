@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.page_server import Server, running_server
+from support.page_server import PATIENCE, Server, running_server
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # The browser's own traffic is off, so that every request that is seen is the page's.
@@ -65,6 +65,7 @@ def server(browser, own_models, tmp_path_factory) -> Iterator[Server]:
 def shared_context(browser, server) -> Iterator:
     """The browser context of all pages that need none of their own."""
     with browser.new_context(base_url=server.url, viewport=_VIEWPORT) as context:
+        context.set_default_timeout(1000 * PATIENCE)
         yield context
 
 
@@ -81,6 +82,7 @@ def new_page(browser, request) -> Iterator[Callable]:
         home = server or request.getfixturevalue("server")
         if alone or server or options:
             context = browser.new_context(base_url=home.url, **{"viewport": _VIEWPORT, **options})
+            context.set_default_timeout(1000 * PATIENCE)
             contexts.append(context)
         else:
             context = request.getfixturevalue("shared_context")

@@ -10,15 +10,15 @@ from benchmarks.load_client import Client
 from benchmarks.load_server import running_server
 
 
-@pytest.fixture
-def fault(tmp_path):
-    return tmp_path / "callback"
+@pytest.fixture(scope="module")
+def fault(tmp_path_factory):
+    return tmp_path_factory.mktemp("hurry") / "callback"
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch, fault):
-    monkeypatch.setenv("FAULT_CALLBACK", str(fault))
-    with running_server(tmp_path / "server.txt", app="tests/support/served_app.py") as server:
+@pytest.fixture(scope="module")
+def server(fault):
+    about = {"app": "tests/support/served_app.py", "FAULT_CALLBACK": str(fault)}
+    with running_server(fault.with_name("server.txt"), **about) as server:
         yield server
 
 

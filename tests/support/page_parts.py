@@ -9,13 +9,14 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from PIL import Image
+from support.page_server import PATIENCE
 
 from cam.render import palette
 
 # Playwright's annotations would import it where it is missing; then the modules that import this one skip.
 _playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
 expect, Page, Locator = _playwright.expect, _playwright.Page, _playwright.Locator
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000 * PATIENCE)
 
 PHOTO = ".st-key-picture_photo"
 HEAT = ".st-key-picture_heat"
@@ -44,7 +45,7 @@ def wait_until_idle(page: Page) -> None:
 
 def eventually(page: Page, read: Callable, expected: object) -> object:
     """What `read()` gives: as soon as it equals `expected`, else the last of many readings, to be asserted."""
-    for _ in range(200):
+    for _ in range(20 * PATIENCE):
         if (found := read()) == expected:
             break
         page.wait_for_timeout(50)

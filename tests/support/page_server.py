@@ -15,8 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WATCH = Path(__file__).with_name("watch")
-# Far more than a start takes; only a server that never answers reaches it.
-_PATIENCE = 120
+# Seconds: far more than a start or a picture takes. A busy machine is no fault of the page.
+PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def running_server(
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen, output: Path) -> None:
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
