@@ -28,7 +28,7 @@ from cam.batch.reading import load_photo
 from cam.batch.run import run
 from cam.batch.sources import find_photos
 from cam.cli.network import loaded_network
-from cam.grouping import batches
+from cam.model import group_batches
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 
@@ -53,13 +53,13 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
     prepared = []
     for number in list(plan.parts)[:4]:
         photos = [load_photo(row, path, model.input_size) for row, path in plan.part(number)]
-        for batch in batches(photos, lambda photo: photo.pixels.size, model.together):
+        for batch in group_batches(photos, lambda photo: photo.pixels.size, model.batch_size):
             inputs = [model._input(photo.pixels, "given", model.views(detail=False)[0]) for photo in batch]
             prepared.append(np.stack(inputs))
-    network = model._network
+    network = model.backend
 
     def passed(batch: np.ndarray) -> None:
-        network.feature_maps(batch[0]) if model.together == 1 else network.maps_and_scores(batch)
+        network.feature_maps(batch[0]) if model.batch_size == 1 else network.maps_and_scores(batch)
 
     passed(prepared[0])
     with ThreadPoolExecutor(threads) as pool:

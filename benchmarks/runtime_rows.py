@@ -13,8 +13,9 @@ from PIL import Image
 
 import cam
 from cam.backends import openvino
-from cam.backends.keras import Network
-from cam.backends.openvino_import import import_openvino
+from cam.backends.imports import import_openvino
+from cam.backends.keras import KerasBackend
+from cam.backends.turns import default_passes
 from cam.model import Model
 from cam.models.registry import find_spec
 
@@ -45,35 +46,35 @@ def keras_network(name: str) -> keras.Model:
     return spec.resolve()(spec.source.require())
 
 
-def bare(make: Callable[[Network, np.ndarray], Callable[[], np.ndarray]], name: str, size: tuple[int, int]):
+def bare(make: Callable[[KerasBackend, np.ndarray], Callable[[], np.ndarray]], name: str, size: tuple[int, int]):
     """A runtime on noise of `size` (width, height), and how far its maps are from TensorFlow's."""
-    network = Network(keras_network(name), linear=True)
+    network = KerasBackend(keras_network(name), linear=True)
     pixels = np.random.default_rng(0).uniform(-1, 1, (1, size[1], size[0], 3)).astype(np.float32)
     expected, run = network.features(tf.constant(pixels)).numpy(), make(network, pixels)
     return run, float(np.abs(run() - expected).max() / max(1.0, np.abs(expected).max()))
 
 
-def as_keras_built_it(network: Network, pixels: np.ndarray):
+def as_keras_built_it(network: KerasBackend, pixels: np.ndarray):
     body = keras.Model(network.graph.inputs[0], network._features)
     run = tf.function(lambda given: body(given, training=False), input_signature=[tf.TensorSpec((None, None, None, 3))])
     return lambda: run(tf.constant(pixels)).numpy()
 
 
-def folded(network: Network) -> Callable[[tf.Tensor], tf.Tensor]:
-    """What `Network.features` traces, to be traced for one shape."""
+def folded(network: KerasBackend) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What `KerasBackend.features` traces, to be traced for one shape."""
     return lambda pixels: network._body(pixels, training=False)
 
 
-def tensorflow(network: Network, pixels: np.ndarray):
+def tensorflow(network: KerasBackend, pixels: np.ndarray):
     return lambda: network.features(tf.constant(pixels)).numpy()
 
 
-def xla(network: Network, pixels: np.ndarray):
+def xla(network: KerasBackend, pixels: np.ndarray):
     run = tf.function(folded(network), jit_compile=True, input_signature=[tf.TensorSpec(pixels.shape)])
     return lambda: run(tf.constant(pixels)).numpy()
 
 
-def litert(network: Network, pixels: np.ndarray):
+def litert(network: KerasBackend, pixels: np.ndarray):
     from ai_edge_litert.interpreter import Interpreter
 
     function = tf.function(folded(network)).get_concrete_function(tf.TensorSpec(pixels.shape))
@@ -90,16 +91,18 @@ def litert(network: Network, pixels: np.ndarray):
     return run
 
 
-def openvino_any(network: Network, pixels: np.ndarray):
-    quick = openvino.FastNetwork(openvino.convert(network, pixels[0]), lambda: network)
+def openvino_any(network: KerasBackend, pixels: np.ndarray):
+    quick = openvino.OpenVINOBackend(openvino.convert(network, pixels[0]), lambda: network)
     return lambda: quick.feature_maps(pixels[0])[np.newaxis]
 
 
-def openvino_fixed(network: Network, pixels: np.ndarray):
+def openvino_fixed(network: KerasBackend, pixels: np.ndarray):
     runtime = import_openvino()
     model = runtime.convert_model(network.features.get_concrete_function())
     model.reshape(list(pixels.shape))
-    request = runtime.Core().compile_model(model, "CPU", openvino.OPTIONS).create_infer_request()
+    request = (
+        runtime.Core().compile_model(model, "CPU", openvino.compile_options(default_passes())).create_infer_request()
+    )
     return lambda: request.infer([pixels])[0]
 
 
@@ -120,11 +123,11 @@ def torch_cam(make: str, finish: str, name: str, fit: str):
 
 def models(name: str, *, fast_too: bool) -> tuple[Model, Model]:
     """The network by TensorFlow, and the one to be measured."""
-    network = Network(keras_network(name), linear=True)
+    network = KerasBackend(keras_network(name), linear=True)
     plain = Model(find_spec(name), network)
     if not fast_too:
         return plain, plain
-    return plain, Model(plain.spec, openvino.FastNetwork(openvino.convert(network, plain.noise()), lambda: network))
+    return plain, Model(plain.spec, openvino.OpenVINOBackend(openvino.convert(network, plain.noise()), lambda: network))
 
 
 def engine(finish: Callable, name: str, fit: str, *, fast_too: bool):

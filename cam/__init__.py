@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cam.errors import CamError, ImageError, LabelError, ModelError
-    from cam.explanation import Explanation, Prediction
+    from cam.explanation import Attribution, Explanation, Prediction
     from cam.images.open import open_image
     from cam.labels import Labels
     from cam.localization import Box, boxes
-    from cam.model import Model, load_model
+    from cam.model import ExplainOptions, Model, load_model
     from cam.models.registry import ModelSpec, list_models
     from cam.render import overlay
 
+__version__ = "0.1.0"
+
 __all__ = [
+    "Attribution",
     "Box",
     "CamError",
+    "ExplainOptions",
     "Explanation",
     "ImageError",
     "LabelError",
@@ -36,9 +40,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "model": ("Model", "load_model"),
+    "model": ("ExplainOptions", "Model", "load_model"),
     "errors": ("CamError", "ImageError", "LabelError", "ModelError"),
-    "explanation": ("Explanation", "Prediction"),
+    "explanation": ("Attribution", "Explanation", "Prediction"),
     "images.open": ("open_image",),
     "labels": ("Labels",),
     "localization": ("Box", "boxes"),
@@ -52,3 +56,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(import_module(f"cam.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -21,12 +21,14 @@ _TITLE_LETTERS, _NOTE_LETTERS = 8, 130
 _PANORAMA = 1.9
 
 
-def figure(image: Image.Image, picture: Image.Image, *, maximum: float, colormap: str, title: str, note: str) -> Figure:
-    """Photo and heat side by side, or one above the other where they are very wide.
+def make_figure(
+    image: Image.Image, picture: Image.Image, *, maximum: float, colormap: str, title: str, note: str
+) -> Figure:
+    """Draw photo and heat side by side, or one above the other where they are very wide.
 
     Args:
         image: the photo.
-        picture: the heat over it, of any size and the photo's shape.
+        picture: the heat over the photo, of any size and the photo's shape.
         maximum: of the heatmap, in units of the score: the upper end of the colour bar.
         colormap: the scale that `picture` was drawn with.
         title: over the heat.
@@ -52,8 +54,8 @@ def figure(image: Image.Image, picture: Image.Image, *, maximum: float, colormap
     return drawing
 
 
-def figure_bytes(drawing: Figure, format: str) -> bytes:
-    """The figure as a file: format "png" or "pdf"."""
+def encode_figure(drawing: Figure, format: str) -> bytes:
+    """The bytes of the figure as a file: format "png" or "pdf"."""
     buffer = io.BytesIO()
     drawing.savefig(buffer, format=format, dpi=_DPI)
     return buffer.getvalue()

@@ -1,7 +1,8 @@
-"""The names of a network's classes, and finding a class by what a person types."""
+"""The names of a network's classes, and finding a class by a name that a person types."""
 
 import csv
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -20,6 +21,12 @@ class Labels:
     def __post_init__(self) -> None:
         if len(set(map(str.casefold, self.names))) != len(self.names) or len(self.names) != len(self.synonyms):
             raise ValueError("class names must be unique, with one tuple of synonyms each")
+
+    def __reduce__(self) -> tuple[Callable[..., "Labels"], tuple]:
+        # Every process has ImageNet's names, which would be most of a pickled explanation.
+        if self is imagenet_labels():
+            return imagenet_labels, ()
+        return Labels, (self.names, self.synonyms)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,32 +1,31 @@
 """Photos in, explanations out. One forward pass explains every class of a network with a linear head."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from cam.attribution import Attribution
-from cam.backends.openvino import FastNetwork
-from cam.detail import FINER, PLAIN, View, averaged
+from cam.backends import Backend, Head
+from cam.backends.load import load
 from cam.errors import ModelError
-from cam.explanation import Explanation, read_only
-from cam.grouping import batches
-from cam.heatmap import covered
-from cam.images.open import resized, whole_size
+from cam.explanation import Attribution, Explanation, read_only
+from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
+from cam.images.open import convert_to_rgb, open_image, resized, whole_size
 from cam.labels import Labels, labels_of
-from cam.methods import find_method
+from cam.methods import Method, find_method
 from cam.models.preprocessing import PREPROCESSINGS
-from cam.models.registry import ModelSpec, spec_of
-from cam.opening import opened
+from cam.models.registry import LibraryOptions, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     import keras
 
-    from cam.backends.keras import Network
-
+# A photo as `Model.explain` takes it: a Pillow image, uint8 (height, width, 3), or the path of a file.
+Photo = Image.Image | np.ndarray | str | os.PathLike[str]
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
     "whole": lambda size, spec, scale: whole_size(size, round(spec.whole_size * scale), spec.stride),
@@ -34,21 +33,51 @@ _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]]
     "given": lambda size, spec, scale: (round(size[0] * scale), round(size[1] * scale)),
 }
 _TOLERANCE = 1e-4
-# What a network gets that no other method was asked of: exact where it can be.
+# The method where no other is asked for: exact where it can be.
 _EXACT, _BY_GRADIENTS = "cam", "grad-cam"
 
 
-def load_model(name: str | Path) -> "Model":
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How a photo is explained (ValueError for another fit).
+
+    Attributes:
+        fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic fixed
+            square, for comparison with papers; "given" takes the pixels as they are, for a photo that was brought to an
+            `Explanation.input_size` before. A network that takes one size only gets that.
+        method: a name in `cam.methods.METHODS`; None is the network's own: "cam" where its head is linear (an
+            `Explanation`, exact), else "grad-cam" (an `Attribution`).
+        layer: for a method other than "cam", where the map is taken; None is the last one.
+        detail: average the maps of several sizes and of the mirrored photo, in units of the score.
+    """
+
+    fit: str = "whole"
+    method: str | None = None
+    layer: str | None = None
+    detail: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fit not in _FITS:
+            raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {self.fit!r}")
+
+
+def load_model(name: str | Path, *, options: LibraryOptions | None = None) -> "Model":
     """Build a network and fill it with its weights; nothing is downloaded.
 
     Args:
-        name: of a network in the registry or of a model of one's own in the models folder, or the path of such a model.
+        name: of a network in the registry or of a custom model in the models folder, or the path of such a model.
+        options: where custom models and converted networks are, and limits; None: the defaults.
 
     Raises:
         ModelError: an unknown name, weights that are missing or damaged, a file that is refused, or a network that
             cannot be explained; the text says which and what to do.
     """
-    return opened(spec_of(name), Model)
+    options = options or LibraryOptions()
+    spec = spec_of(name, options)
+    model = load(spec, options, Model)
+    # A custom model may be another one elsewhere, or not be there.
+    model.reference = None if spec.own else spec.name
+    return model
 
 
 class Model:
@@ -59,12 +88,17 @@ class Model:
         labels: the names of its classes.
         exact: whether its head is linear, so that its class activation maps are exact.
         method: the name of the method that its maps are made with where no other is asked for.
+        reference: the name by which `load_model` finds it again, also in another process; None where it came from
+            elsewhere.
+        backend: what runs the network.
     """
+
+    reference: str | None = None
 
     def __init__(
         self,
         spec: ModelSpec,
-        network: "keras.Model | Network | FastNetwork",
+        network: "keras.Model | Backend",
         preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
         labels: Labels | None = None,
     ):
@@ -72,149 +106,160 @@ class Model:
 
         Args:
             spec: its row, without gaps.
-            network: the Keras network, or what was made of one.
+            network: the Keras network, or what runs it.
             preprocess: in place of what the row names: RGB 0..255 (height, width, 3) -> float32.
             labels: in place of those of the row.
 
         Raises:
             ModelError: it has another number of classes than labels, or its maps do not add up to its scores.
         """
-        self._network = _runnable(network, spec)
-        self.spec = spec if spec.stride else replace(spec, stride=self._network.stride)
+        self.backend = _as_backend(network, spec)
+        self.spec = spec if spec.stride else replace(spec, stride=self.backend.stride)
         self._preprocess = preprocess or PREPROCESSINGS[spec.preprocessing].apply
         self.labels = labels or labels_of(spec.labels)
-        self.exact = self._network.head is not None
+        self.exact = self.backend.head is not None
         self.method = _EXACT if self.exact else _BY_GRADIENTS
-        if len(self.labels) != self._network.classes:
-            raise ModelError(f"{spec.title} has {self._network.classes} classes, but {len(self.labels)} labels.")
+        if len(self.labels) != self.backend.classes:
+            raise ModelError(f"{spec.title} has {self.backend.classes} classes, but {len(self.labels)} labels.")
         self._check()
 
     @property
     def passes(self) -> int:
-        """Forward passes run for photos so far."""
-        return self._network.passes
+        """Count the forward passes run for photos so far."""
+        return self.backend.passes
 
     @property
-    def together(self) -> int:
+    def batch_size(self) -> int:
         """How many photos of one size `explain_many` gives the network at once."""
-        return self._network.together
+        return self.backend.batch_size
 
     @property
     def traces(self) -> int:
-        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self._network.traces
+        """Count the graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
+        return self.backend.traces
 
     @property
-    def complete(self) -> bool:
-        """Whether the Keras network is there, which knows the layers and has gradients; else it is loaded for them."""
-        return self._network.complete
+    def has_keras(self) -> bool:
+        """Say whether the Keras network is built; else it is built when layers or gradients are asked for."""
+        return self.backend.has_keras
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that a heat map can be taken from, in the order of the graph."""
-        return self._network.layers
+        return self.backend.layers
 
     @property
     def offered_layers(self) -> tuple[str, ...]:
         """A few of them that make sense, the last one best."""
-        return self._network.offered
+        return self.backend.offered_layers
+
+    @property
+    def head(self) -> Head | None:
+        """Its linear head: weights and biases; None where it has none."""
+        return self.backend.head
 
     @property
     def refusal(self) -> str | None:
         """Why its class activation maps are not exact, as a sentence; None where they are."""
-        return self._network.refusal
+        return self.backend.refusal
 
     def corrected(self, spec: ModelSpec) -> "Model":
         """The same network with other labels, preprocessing or size (ModelError where they do not fit)."""
-        return Model(spec, self._network)
+        return Model(spec, self.backend)
 
     def views(self, *, detail: bool) -> tuple[View, ...]:
         """How the network is given a photo: once, or for finer maps in several sizes and mirrored."""
         if not detail:
-            return PLAIN
-        return tuple(view for view in FINER if view.scale == 1.0 or self._network.fixed_size is None)
+            return SINGLE_VIEW
+        return tuple(view for view in MULTIVIEW if view.scale == 1.0 or self.backend.fixed_size is None)
 
     def explain(
         self,
-        image: Image.Image,
+        image: Photo,
         *,
         fit: str = "whole",
         method: str | None = None,
         layer: str | None = None,
         detail: bool = False,
     ) -> Explanation | Attribution:
-        """Run the network on an RGB photo of any size.
+        """Run the network on a photo of any size; fit, method, layer and detail are those of `ExplainOptions`.
 
         Args:
-            image: RGB, as `open_image` gives it.
-            fit: "whole" keeps the photo's shape at about the network's own number of pixels; "squash" is the classic
-                fixed square, for comparison with papers; "given" takes the pixels as they are, for a photo that was
-                brought to an `Explanation.input_size` before. A network that takes one size only gets that.
-            method: a name in `cam.methods.METHODS`; None is the network's own: "cam" where its head is linear (an
-                `Explanation`, exact), else "grad-cam" (an `Attribution`).
-            layer: of a method other than "cam", where the map is taken; None is the last one.
-            detail: average the maps of several sizes and of the mirrored photo, in units of the score.
+            image: the path of a photo, its pixels as RGB uint8 (height, width, 3), or a Pillow image of any mode, which
+                is taken as it stands (`open_image` also turns it upright).
+            fit: how it becomes the network's input: "whole", "squash" or "given".
+            method: a name in `cam.methods.METHODS`; None is the network's own.
+            layer: for a method other than "cam", where the map is taken; None is the last one.
+            detail: average the maps of several sizes and of the mirrored photo.
 
         Raises:
-            ValueError: another mode than RGB, or another fit.
-            ModelError: a method or layer that there is not, or "cam" for a network without a linear head.
+            ImageError: the file cannot be opened.
+            ValueError: the image is something else, or the fit is.
+            ModelError: an unknown method or layer, or "cam" for a network without a linear head.
         """
+        photo = _as_rgb(image)
+        return _attach(photo, self.explain_with(photo, ExplainOptions(fit, method, layer, detail)))
+
+    def explain_with(self, image: Image.Image, options: ExplainOptions) -> Explanation | Attribution:
+        """Explain an RGB photo as `explain` does; the result does not hold the photo, so it may be kept for long."""
         if image.mode != "RGB":
             raise ValueError(f"an RGB image is needed, not mode {image.mode}; open_image gives one")
-        if fit not in _FITS:
-            raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {fit!r}")
-        row = find_method(method or self.method)
-        if row.linear_only and not self.exact:
-            raise ModelError(
-                f"{row.title} cannot be made for {self.spec.title}. {self.refusal or 'Its head is not linear.'} "
-                "Grad-CAM works for it."
-            )
-        if row.linear_only and layer is not None:
-            raise ModelError(f"{row.title} is made at the last layer only. Leave the layer out, or use LayerCAM.")
-        views = self.views(detail=detail)
-        inputs = [self._input(image, fit, view) for view in views]
-        if row.linear_only:
-            maps = [self._network.feature_maps(pixels) for pixels in inputs]
+        method = self._find_method(options)
+        views = self.views(detail=options.detail)
+        inputs = [self._input(image, options.fit, view) for view in views]
+        if method.linear_only:
+            maps = [self.backend.feature_maps(pixels) for pixels in inputs]
             return self._explanation(maps, inputs, views, image.size)
-        probes = [self._network.probe(pixels, layer) for pixels in inputs]
-        mirrored = [view.mirrored for view in views]
-        about = {"labels": self.labels, "image_size": image.size, "activation": self._activation}
-        return Attribution(probes, mirrored, method=row, **about)
+        probes = [self.backend.probe(pixels, options.layer) for pixels in inputs]
+        return Attribution(
+            probes,
+            [view.mirrored for view in views],
+            method=method,
+            labels=self.labels,
+            image_size=image.size,
+            activation=self._activation,
+        )
 
-    def explain_many(
-        self, images: Sequence[Image.Image], *, fit: str = "whole"
-    ) -> list[Explanation] | list[Attribution]:
-        """What `explain` says about each of several photos; by TensorFlow those of one size share passes.
+    def explain_many(self, images: Sequence[Photo], *, fit: str = "whole") -> list[Explanation] | list[Attribution]:
+        """Explain several photos as `explain` does; by TensorFlow those of one size share passes.
 
         Numbers differ from those of `explain` in the last digits only. A network that OpenVINO runs, or whose head is
         not linear, sees the photos one by one.
 
         Raises:
-            ValueError: another mode than RGB, or another fit.
+            ImageError, ValueError: as for `explain`.
         """
-        if not self.exact or self.together == 1:
-            return [self.explain(image, fit=fit) for image in images]
+        photos = [_as_rgb(image) for image in images]
+        if not self.exact or self.batch_size == 1:
+            return [self.explain(photo, fit=fit) for photo in photos]
         found: dict[int, Explanation] = {}
-        sizes = [self.input_size(image.size, fit=fit) for image in images]
-        for places in batches(range(len(images)), sizes.__getitem__, self.together):
-            explained = self._explained_together([images[place] for place in places], fit)
+        sizes = [self.input_size(photo.size, fit=fit) for photo in photos]
+        for places in group_batches(range(len(photos)), sizes.__getitem__, self.batch_size):
+            explained = self._explain_batch([photos[place] for place in places], fit)
             found.update(zip(places, explained, strict=True))
-        return [found[place] for place in range(len(images))]
+        return [_attach(photo, found[place]) for place, photo in enumerate(photos)]
 
     def input_size(self, size: tuple[int, int], *, fit: str = "whole") -> tuple[int, int]:
-        """(width, height) in pixels at which the network sees a photo of `size` (width, height)."""
-        if fit not in _FITS:
-            raise ValueError(f"fit must be one of {', '.join(_FITS)}, not {fit!r}")
-        return self._network.fixed_size or _FITS[fit](size, self.spec, 1.0)
+        """(width, height) in pixels of the network's input for a photo of `size` (width, height)."""
+        return self.backend.fixed_size or _FITS[ExplainOptions(fit).fit](size, self.spec, 1.0)
 
-    def _explained_together(self, images: list[Image.Image], fit: str) -> list[Explanation]:
-        """The explanations of photos that have one input size, by one pass."""
-        if modes := {image.mode for image in images} - {"RGB"}:
-            raise ValueError(f"RGB images are needed, not mode {', '.join(sorted(modes))}; open_image gives them")
-        inputs = [self._input(image, fit, PLAIN[0]) for image in images]
-        maps, scores = self._network.maps_and_scores(np.stack(inputs))
+    def _find_method(self, options: ExplainOptions) -> Method:
+        method = find_method(options.method or self.method)
+        if method.linear_only and not self.exact:
+            raise ModelError(
+                f"{method.title} cannot be made for {self.spec.title}. {self.refusal or 'Its head is not linear.'} "
+                "Grad-CAM works for it."
+            )
+        if method.linear_only and options.layer is not None:
+            raise ModelError(f"{method.title} is made at the last layer only. Leave the layer out, or use LayerCAM.")
+        return method
+
+    def _explain_batch(self, images: list[Image.Image], fit: str) -> list[Explanation]:
+        """Explain photos that have one input size by one pass."""
+        inputs = [self._input(image, fit, SINGLE_VIEW[0]) for image in images]
+        maps, scores = self.backend.maps_and_scores(np.stack(inputs))
         explained = [
-            self._explanation([own], [pixels], PLAIN, image.size)
+            self._explanation([own], [pixels], SINGLE_VIEW, image.size)
             for own, pixels, image in zip(maps, inputs, images, strict=True)
         ]
         # Those that `Explanation.scores` would compute, where each photo would read all weights again.
@@ -224,21 +269,23 @@ class Model:
 
     @property
     def _activation(self) -> str:
-        return "sigmoid" if self._network.activation == "sigmoid" else "softmax"
+        return "sigmoid" if self.backend.activation == "sigmoid" else "softmax"
 
     def _input(self, image: Image.Image, fit: str, view: View) -> np.ndarray:
-        size = self._network.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
+        size = self.backend.fixed_size or _FITS[fit](image.size, self.spec, view.scale)
         pixels = resized(image, size)
         return self._preprocess(pixels[:, ::-1] if view.mirrored else pixels)
 
     def _explanation(
         self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
     ) -> Explanation:
-        network, sizes = self._network, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        network, sizes = self.backend, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
         features = maps[0]
         if len(maps) > 1:
-            spans = [covered(one.shape, size, network.pitch) for one, size in zip(maps, sizes, strict=True)]
-            features = averaged(maps, spans, [view.mirrored for view in views])
+            extents = [
+                photo_extent(one.shape, size, network.cell_stride) for one, size in zip(maps, sizes, strict=True)
+            ]
+            features = average_maps(maps, extents, [view.mirrored for view in views])
         return Explanation(
             features,
             network.head.weight,
@@ -246,29 +293,30 @@ class Model:
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
-            pitch=network.pitch,
+            cell_stride=network.cell_stride,
             activation=self._activation,
             views=len(views),
+            network=self.reference,
         )
 
     def noise(self) -> np.ndarray:
         """float32 (height, width, 3), preprocessed: the noise that the network is tried with, always the same."""
-        width, height = self._network.native_size or (self.spec.size, self.spec.size)
+        width, height = self.backend.native_size or (self.spec.size, self.spec.size)
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
-        return self._input(noise, "given", PLAIN[0])
+        return self._input(noise, "given", SINGLE_VIEW[0])
 
     def _check(self) -> None:
         """Refuse a network whose own output is not what its maps add up to, or is no number."""
         pixels = self.noise()
-        output = self._network.output(pixels)
+        output = self.backend.output(pixels)
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
-            maps = self._network.feature_maps(pixels, passes=0)
-            explained = self._explanation([maps], [pixels], PLAIN, (pixels.shape[1], pixels.shape[0]))
-            expected = self._network.head.output(explained.scores)
+            maps = self.backend.feature_maps(pixels, passes=0)
+            explained = self._explanation([maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
+            expected = self.backend.head.output(explained.scores)
         else:
-            expected = self._network.output_expected(pixels)
+            expected = self.backend.expected_output(pixels)
         error = float(np.abs(output - expected).max())
         if not error <= _TOLERANCE * max(1.0, float(np.abs(output).max())):
             what = "the mean of its class maps plus the bias differs" if self.exact else "what is computed here differs"
@@ -277,18 +325,54 @@ class Model:
             )
 
 
-def _runnable(network: "keras.Model | Network | FastNetwork", spec: ModelSpec) -> "Network | FastNetwork":
-    if isinstance(network, FastNetwork):
+def _as_backend(network: "keras.Model | Backend", spec: ModelSpec) -> Backend:
+    # Who has a Keras network has imported Keras; a converted network needs none.
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(network, keras.Model):
         return network
-    from cam.backends.keras import Network
+    from cam.backends.keras import KerasBackend
 
-    return network if isinstance(network, Network) else Network(network, linear=spec.exact)
+    return KerasBackend(network, linear=spec.exact)
 
 
-def class_maps(explanation: Explanation) -> np.ndarray:
-    """float32 (h, w, classes): the maps of all classes at once, by a 1 x 1 convolution with the dense layer's weights.
+Explained = TypeVar("Explained", Explanation, Attribution)
 
-    Such a convolution looks at one cell at a time, so it is one product of matrices, (h * w, K) times (K, classes). No
-    forward pass. This is the last layer of Network in Network (Lin, Chen & Yan, ICLR 2014, section 3.2).
+
+def _attach(photo: Image.Image, explained: Explained) -> Explained:
+    # An explanation does not change for its users; here it is new.
+    vars(explained)["image"] = photo
+    return explained
+
+
+def _as_rgb(image: Photo) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image if image.mode == "RGB" and not image.has_transparency_data else convert_to_rgb(image)
+    if isinstance(image, (str, os.PathLike)):
+        return open_image(image)
+    if not isinstance(image, np.ndarray):
+        given = type(image).__name__
+    elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        given = f"{image.dtype} {image.shape}"
+    else:
+        return Image.fromarray(image)
+    raise ValueError(
+        f"a photo is a path, a Pillow image, or its RGB pixels as uint8 (height, width, 3), not {given}; open_image "
+        "opens files and bytes"
+    )
+
+
+Item = TypeVar("Item")
+
+
+def group_batches(items: Iterable[Item], size: Callable[[Item], Hashable], batch_size: int) -> Iterator[list[Item]]:
+    """Yield items of equal sizes together, in their order: each batch when it is full, at the end what is left over.
+
+    Which items are together depends on nothing but their order, however long each is waited for.
     """
-    return np.tensordot(explanation.features, explanation.weight, axes=1)
+    waiting: dict[Hashable, list[Item]] = {}
+    for item in items:
+        batch = waiting.setdefault(size(item), [])
+        batch.append(item)
+        if len(batch) == batch_size:
+            yield waiting.pop(size(item))
+    yield from waiting.values()

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from cam.heatmap import require_finite
 from cam.localization import Box
 
 
@@ -27,7 +28,7 @@ COLORMAPS = (
 )
 
 
-def normalized(heatmap: np.ndarray, maximum: float | None = None) -> np.ndarray:
+def normalize_heat(heatmap: np.ndarray, maximum: float | None = None) -> np.ndarray:
     """The evidence for a class as float32 0..1: below zero becomes 0, the maximum 1; all 0 where nothing is above zero.
 
     Args:
@@ -37,7 +38,7 @@ def normalized(heatmap: np.ndarray, maximum: float | None = None) -> np.ndarray:
     Raises:
         ValueError: the heatmap is not two-dimensional and finite.
     """
-    _check(heatmap)
+    require_finite(heatmap)
     positive = np.clip(heatmap, 0.0, None).astype(np.float32)
     maximum = positive.max() if maximum is None else np.float32(maximum)
     return np.minimum(positive / maximum, 1.0) if maximum > 0 else np.zeros_like(positive)
@@ -54,7 +55,7 @@ def palette(colormap: str) -> np.ndarray:
 
 def heat_layer(heatmap: np.ndarray, colormap: str = "inferno", *, maximum: float | None = None) -> Image.Image:
     """The coloured heat alone, a palette image of the heatmap's size: 256 steps from no evidence to the maximum."""
-    layer = Image.fromarray(np.rint(normalized(heatmap, maximum) * 255).astype(np.uint8))
+    layer = Image.fromarray(np.rint(normalize_heat(heatmap, maximum) * 255).astype(np.uint8))
     layer.putpalette(palette(colormap).tobytes())
     return layer
 
@@ -88,7 +89,7 @@ def signed_layer(heatmap: np.ndarray, limit: float | None = None) -> Image.Image
     Raises:
         ValueError: the heatmap is not two-dimensional and finite, or the limit is not above zero.
     """
-    _check(heatmap)
+    require_finite(heatmap)
     if limit is not None and not limit > 0:
         raise ValueError(f"limit must be above 0, not {limit}")
     limit = limit or float(np.abs(heatmap).max()) or 1.0
@@ -96,11 +97,6 @@ def signed_layer(heatmap: np.ndarray, limit: float | None = None) -> Image.Image
     layer = Image.fromarray(steps.astype(np.uint8))
     layer.putpalette(signed_palette().tobytes())
     return layer
-
-
-def _check(heatmap: np.ndarray) -> None:
-    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
-        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
 
 
 def overlay(image: Image.Image, heatmap: np.ndarray, *, colormap: str = "inferno", opacity: float = 0.5) -> Image.Image:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cam import settings_values as values
 from cam.errors import SettingsError
+from cam.models.registry import LibraryOptions
 from cam.settings_values import variable
 
 _PROJECT = Path(__file__).parent.parent
@@ -113,18 +114,16 @@ class Settings:
         "Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access code.",
     )
 
-    def models_folder(self) -> Path | None:
-        """The folder of own models, None where there is none (SettingsError if what was set is no folder)."""
-        if self.models is None:
-            # An installed package has no app beside it, and a folder of that name there would be someone else's.
-            default = _PROJECT / "models"
-            return default if default.is_dir() and (_PROJECT / "streamlit_app.py").is_file() else None
-        if not self.models.is_dir():
-            kind = "a file" if self.models.exists() else "not there"
-            raise SettingsError(
-                f"CAM_MODELS must name a folder, and '{self.models}' is {kind}. Create it or unset CAM_MODELS."
-            )
-        return self.models
+    def library_options(self) -> LibraryOptions:
+        """The folders and limits that the library is told; what is not set takes the library's own default."""
+        told = {
+            "models_folder": self.models,
+            "model_files": self.model_files,
+            "model_bytes": self.model_bytes,
+            "cache_folder": self.cache,
+            "passes": self.passes,
+        }
+        return LibraryOptions(**{name: value for name, value in told.items() if value is not None})
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -142,6 +141,11 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             text = _AT_START[name].strip()
         given[field.name] = field.metadata["read"](name, text or field.metadata["default"])
     return Settings(**given)
+
+
+def library_options() -> LibraryOptions:
+    """The options of the library as the settings have them now (SettingsError: one cannot be used)."""
+    return read_settings().library_options()
 
 
 def _filed() -> dict[str, str]:

@@ -35,34 +35,38 @@ def sample() -> Callable[[str], Image.Image]:
 def lite0():
     """The embedded EfficientNet-Lite0, loaded once."""
     import cam
+    from cam.settings import library_options
 
-    return cam.load_model("efficientnet-lite0")
+    return cam.load_model("efficientnet-lite0", options=library_options())
 
 
 @pytest.fixture(scope="session")
 def by_keras():
     """The same network run by TensorFlow, whatever is installed."""
+    from cam.backends.keras import KerasBackend
     from cam.model import Model
     from cam.models.registry import find_spec
 
     spec = find_spec("efficientnet-lite0")
-    return Model(spec, spec.resolve()(spec.source.require()))
+    return Model(spec, KerasBackend(spec.resolve()(spec.source.require())))
 
 
 @pytest.fixture(scope="session")
 def lite2():
     """The embedded EfficientNet-Lite2, loaded once."""
     import cam
+    from cam.settings import library_options
 
-    return cam.load_model("efficientnet-lite2")
+    return cam.load_model("efficientnet-lite2", options=library_options())
 
 
 @pytest.fixture(scope="session")
 def shuffled():
     """The network with random weights, loaded once."""
     import cam
+    from cam.settings import library_options
 
-    return cam.load_model("efficientnet-lite2-random")
+    return cam.load_model("efficientnet-lite2-random", options=library_options())
 
 
 def tiny_preprocess(pixels: np.ndarray) -> np.ndarray:
@@ -128,9 +132,10 @@ def make_tiny(tiny_spec, tiny_network, tiny_labels):
     """A function that wraps the tiny network in a fresh `cam.model.Model`; arguments replace its parts."""
 
     def make(*, spec=tiny_spec, network=tiny_network, preprocess=tiny_preprocess, labels=tiny_labels):
+        from cam.backends.keras import KerasBackend
         from cam.model import Model
 
-        return Model(spec, network, preprocess, labels)
+        return Model(spec, KerasBackend(network, linear=spec.exact), preprocess, labels)
 
     return make
 
@@ -188,6 +193,7 @@ def resnet50(resnet50_home):
 
     import cam
     from cam.models import registry
+    from cam.settings import library_options
 
     spec = registry.find_spec("resnet50")
     with pytest.MonkeyPatch.context() as patch:
@@ -195,4 +201,4 @@ def resnet50(resnet50_home):
         md5 = hashlib.md5(spec.source.path.read_bytes()).hexdigest()
         patched = dataclasses.replace(spec, source=dataclasses.replace(spec.source, md5=md5))
         patch.setattr(registry, "_SPECS", tuple(patched if row is spec else row for row in registry._SPECS))
-        return cam.load_model("resnet50")
+        return cam.load_model("resnet50", options=library_options())

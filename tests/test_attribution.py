@@ -1,6 +1,7 @@
 """Maps that are made when they are asked for: once, with progress, over several views, and by several threads."""
 
 import dataclasses
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cam.attribution import Attribution
-from cam.detail import FINER, averaged
-from cam.errors import LabelError
+from cam.errors import LabelError, ModelError
+from cam.explanation import Attribution
+from cam.heatmap import MULTIVIEW, average_maps
 from cam.images.open import resized, whole_size
 from cam.labels import Labels
 from cam.methods import METHODS
@@ -23,10 +24,10 @@ class Stopped(Exception):
     """Raised by a report."""
 
 
-def fake_probe(shape: tuple[int, int, int], scores, *, input_size=(40, 20), pitch=None) -> SimpleNamespace:
+def fake_probe(shape: tuple[int, int, int], scores, *, input_size=(40, 20), cell_stride=None) -> SimpleNamespace:
     """A probe of which only the numbers are looked at."""
     features = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    return SimpleNamespace(features=features, scores=np.float32(scores), input_size=input_size, pitch=pitch)
+    return SimpleNamespace(features=features, scores=np.float32(scores), input_size=input_size, cell_stride=cell_stride)
 
 
 def fake_method(compute, *, passes: int = 1):
@@ -148,7 +149,7 @@ def test_the_heatmap_has_the_size_of_the_photo_and_its_heat_in_the_right_place()
 
 def test_the_heatmap_of_a_network_that_does_not_pad_is_drawn_in():
     # 3 cells 10 pixels apart in 40 x 20 pixels: the photo reaches half a cell beyond them on the left and the right.
-    probe = fake_probe((2, 3, 3), [1, 2, 3], pitch=(10, 10))
+    probe = fake_probe((2, 3, 3), [1, 2, 3], cell_stride=(10, 10))
     found = attributed([probe], fake_method(lambda *_: np.float32([[0, 4, 8], [0, 4, 8]])), image_size=(40, 20))
     # Centres at 10, 20 and 30 pixels.
     row = found.heatmap(0)[7]
@@ -156,9 +157,12 @@ def test_the_heatmap_of_a_network_that_does_not_pad_is_drawn_in():
 
 
 def test_the_largest_view_decides_grid_features_and_size():
-    small, large = fake_probe((2, 3, 3), [1, 2, 3]), fake_probe((4, 6, 3), [3, 2, 7], input_size=(80, 40), pitch=(9, 9))
+    small, large = (
+        fake_probe((2, 3, 3), [1, 2, 3]),
+        fake_probe((4, 6, 3), [3, 2, 7], input_size=(80, 40), cell_stride=(9, 9)),
+    )
     found = attributed([small, large], METHODS["grad-cam"], mirrored=[False, True])
-    assert (found.views, found.input_size, found.pitch) == (2, (80, 40), (9, 9))
+    assert (found.views, found.input_size, found.cell_stride) == (2, (80, 40), (9, 9))
     np.testing.assert_array_equal(found.features, large.features)
     np.testing.assert_array_equal(found.scores, [2, 2, 5])
 
@@ -177,15 +181,15 @@ def test_the_map_of_several_views_is_on_the_finest_grid_in_the_photo(make_tiny, 
     other = model.explain(image, method="ablation-cam", detail=True)
     np.testing.assert_allclose(other.scores, finer.scores, rtol=0, atol=1e-5)
     assert other.class_map(0).shape == finer.features.shape[:2] != plain.features.shape[:2]
-    assert (other.input_size, other.pitch) == (finer.input_size, finer.pitch)
+    assert (other.input_size, other.cell_stride) == (finer.input_size, finer.cell_stride)
     assert other.heatmap(0).shape == (40, 90)
     maps, spans = [], []
-    for view in FINER:
+    for view in MULTIVIEW:
         photo = Image.fromarray(resized(image, whole_size(image.size, round(32 * view.scale), 4)))
         photo = ImageOps.mirror(photo) if view.mirrored else photo
         maps.append(model.explain(photo, fit="given", method="ablation-cam").class_map(0))
         spans.append((0, 0, *maps[-1].shape[::-1]))
-    np.testing.assert_allclose(other.class_map(0), averaged(maps, spans, [False, True] * 3), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other.class_map(0), average_maps(maps, spans, [False, True] * 3), rtol=0, atol=1e-5)
 
 
 def test_threads_that_ask_at_once_get_the_same_maps(make_tiny, noise_photo):
@@ -222,3 +226,26 @@ def test_a_thread_that_asks_for_another_class_does_not_wait():
         assert not found.has_map(0) and found.has_map(1)
         free.set()
         np.testing.assert_array_equal(slow.result(timeout=60), np.zeros((2, 4)))
+
+
+def test_a_pickle_keeps_the_maps_that_were_made(make_tiny, noise_photo):
+    found = make_tiny().explain(noise_photo(60, 30), method="grad-cam")
+    red = found.class_map("red")
+    again = pickle.loads(pickle.dumps(found))
+    assert again.top() == found.top() and again.method is METHODS["grad-cam"]
+    np.testing.assert_array_equal(again.heatmap("red"), found.heatmap("red"))
+    np.testing.assert_array_equal(again.class_map(0), red)
+    for array in (again.class_map(0), again.features, again.scores):
+        assert not array.flags.writeable
+    with pytest.raises(ModelError, match="Grad-CAM map of green was not made .* Ask for the map before pickling"):
+        again.class_map("green")
+
+
+def test_in_a_notebook_a_map_of_many_passes_is_not_made(make_tiny, noise_photo):
+    model, photo = make_tiny(), noise_photo(60, 30)
+    few, many = (model.explain(photo, method=name) for name in ("grad-cam", "smooth-grad-cam++"))
+    before = model.passes
+    assert "Smooth Grad-CAM++" in many._repr_html_() and model.passes == before
+    assert "Grad-CAM: " in few._repr_html_() and model.passes == before + few.passes
+    assert repr(few).startswith("<Attribution by Grad-CAM of a photo of 60 x 30: ")
+    assert pickle.loads(pickle.dumps(many))._repr_html_()

@@ -1,14 +1,19 @@
 """One tiny explanation with numbers that a person can check, and the identities that hold for any."""
 
+import pickle
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cam.errors import LabelError
+from cam import explanation as explanations
+from cam.errors import LabelError, ModelError
 from cam.explanation import Explanation, Prediction
-from cam.labels import Labels
+from cam.labels import Labels, imagenet_labels
 
 NAMES = ("cat", "dog", "owl")
 
@@ -192,3 +197,92 @@ def test_drawing_on_a_heatmap_does_not_change_the_next_one():
 def test_a_class_that_does_not_exist_is_a_label_error(method, wanted):
     with pytest.raises(LabelError):
         getattr(tiny(), method)(wanted)
+
+
+@pytest.mark.parametrize("ask", ["prediction", "rank", "class_map", "heatmap"])
+def test_a_prediction_can_be_given_for_its_class(ask):
+    e = tiny()
+    np.testing.assert_array_equal(getattr(e, ask)(e.prediction("dog")), getattr(e, ask)("dog"))
+
+
+def test_a_prediction_of_another_network_is_refused():
+    with pytest.raises(LabelError, match="no class 5"):
+        tiny().class_map(Prediction(5, "cow", 1.0, 9.0))
+
+
+def test_the_repr_is_one_line_with_the_best_classes():
+    assert repr(tiny()) == "<Explanation by CAM of a photo of 4 x 4: cat 55 %, dog 33 %>"
+
+
+def test_in_a_notebook_it_shows_the_overlay_and_the_best_classes():
+    page = tiny()._repr_html_()
+    assert page.count('<img src="data:image/png;base64,') == 1
+    assert "<td>cat<td>55 %<td>1.50" in page and page.index("cat") < page.index("<td>dog") < page.index("<td>owl")
+    with_photo = Explanation(**fields(tiny()), image=Image.new("RGB", (4, 4), "white"))
+    assert with_photo._repr_html_() != page
+    odd = Explanation(**fields(tiny()) | {"labels": Labels(("<b>", "&", "c"), ((), (), ()))})
+    assert "<b>" not in odd._repr_html_()
+
+
+def fields(e: Explanation) -> dict:
+    names = ("features", "weight", "bias", "labels", "image_size", "input_size")
+    return {name: getattr(e, name) for name in names}
+
+
+def test_without_a_network_to_load_the_weights_are_pickled_too():
+    e = tiny()
+    again = pickle.loads(pickle.dumps(e))
+    for name in ("features", "weight", "bias", "scores", "probabilities"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(e, name))
+        assert not getattr(again, name).flags.writeable
+    assert again.labels == e.labels and again.top() == e.top()
+
+
+@pytest.fixture
+def known(lite0, sample):
+    """An explanation by a network that can be loaded by its name, and its pickle."""
+    found = Explanation(**fields(lite0.explain(sample("koala"))), network="efficientnet-lite0")
+    return found, pickle.dumps(found)
+
+
+def test_a_pickle_is_small_and_gives_every_map_in_another_process(known, tmp_path):
+    found, content = known
+    assert len(content) < found.features.nbytes + 20_000 < 500_000
+    path, maps = tmp_path / "explanation.pickle", tmp_path / "maps.npy"
+    path.write_bytes(content)
+    code = f"""
+import pickle, sys
+import numpy as np
+found = pickle.load(open({str(path)!r}, "rb"))
+assert found.top(1)[0].label == "koala" and "weight" not in vars(found)
+assert "tensorflow" not in sys.modules and "openvino" not in sys.modules
+np.save({str(maps)!r}, [found.class_map(name) for name in ("koala", "wombat")])
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True, timeout=300)
+    expected = [found.class_map(name) for name in ("koala", "wombat")]
+    np.testing.assert_allclose(np.load(maps), expected, atol=1e-5)
+
+
+def test_imagenets_labels_are_shared_after_unpickling(known):
+    found, content = known
+    assert pickle.loads(content).labels is imagenet_labels() is found.labels
+
+
+def test_other_weights_under_the_same_name_are_noticed(known, monkeypatch):
+    found, content = known
+    monkeypatch.setattr(explanations, "_load_weight", lambda network: -found.weight)
+    with pytest.raises(ModelError, match="efficientnet-lite0 with other weights .* Explain the photo again"):
+        pickle.loads(content).class_map("koala")
+
+
+def test_a_network_that_is_not_here_is_said_when_a_map_is_asked_for(known):
+    found, _ = known
+    lost = pickle.loads(pickle.dumps(Explanation(**fields(found), network="no-such-network")))
+    assert lost.top(1)[0].label == "koala"
+    with pytest.raises(ModelError, match="need its network no-such-network. There is no network"):
+        lost.class_map("koala")
+
+
+def test_an_attribute_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'Explanation' object has no attribute 'wieght'"):
+        tiny().wieght  # noqa: B018

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cam.figure import figure, figure_bytes
+from cam.figure import encode_figure, make_figure
 from cam.render import palette
 
 SHAPES = {"square": (400, 400), "landscape": (640, 427), "tall": (200, 600), "wide": (900, 300), "panorama": (1200, 60)}
@@ -14,7 +14,7 @@ SHAPES = {"square": (400, 400), "landscape": (640, 427), "tall": (200, 600), "wi
 
 def drawn(image: Image.Image, **parts):
     usual = {"maximum": 9.5, "colormap": "inferno", "title": "Evidence for tabby (78 %)", "note": "tabby · Lite2 · Cat"}
-    drawing = figure(image, Image.new("RGB", image.size, "red"), **{**usual, **parts})
+    drawing = make_figure(image, Image.new("RGB", image.size, "red"), **{**usual, **parts})
     drawing.canvas.draw()
     return drawing
 
@@ -120,23 +120,23 @@ def test_dollars_are_dollars_and_not_formulas():
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_the_png_is_sharp_and_not_larger_than_a_poster(shape, noise_photo):
     drawing = drawn(noise_photo(*shape))
-    with Image.open(io.BytesIO(figure_bytes(drawing, "png"))) as image:
+    with Image.open(io.BytesIO(encode_figure(drawing, "png"))) as image:
         assert image.format == "PNG"
         assert image.width == 1800 and 300 <= image.height <= 2100
 
 
 def test_the_png_of_a_square_photo_has_the_size_computed_by_hand(noise_photo):
     """12 inches by 0.92 * 6 for the pictures, 0.45 for the title and 0.5 for the note, at 150 pixels an inch."""
-    with Image.open(io.BytesIO(figure_bytes(drawn(noise_photo(400, 400)), "png"))) as image:
+    with Image.open(io.BytesIO(encode_figure(drawn(noise_photo(400, 400)), "png"))) as image:
         assert image.size == (1800, 970)
 
 
 def test_the_pdf_is_one_page_that_holds_both_pictures(noise_photo):
-    data = figure_bytes(drawn(noise_photo(400, 300)), "pdf")
+    data = encode_figure(drawn(noise_photo(400, 300)), "pdf")
     assert data.startswith(b"%PDF-") and data.rstrip().endswith(b"%%EOF")
     assert data.count(b"/Subtype /Image") >= 2 and b"/Count 1" in data
 
 
 def test_the_same_figure_has_the_same_pixels(noise_photo):
-    once, again = (np.asarray(Image.open(io.BytesIO(figure_bytes(drawn(noise_photo(90, 60)), "png")))) for _ in "ab")
+    once, again = (np.asarray(Image.open(io.BytesIO(encode_figure(drawn(noise_photo(90, 60)), "png")))) for _ in "ab")
     np.testing.assert_array_equal(once, again)

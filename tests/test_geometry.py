@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from cam.backends.keras import Network
-from cam.heatmap import covered, enlarged
+from cam.backends.keras import KerasBackend
+from cam.heatmap import photo_extent, resize_map
 from cam.models.efficientnet_lite import build_network
 from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import find_spec
@@ -51,21 +51,21 @@ class Felt(NamedTuple):
 def felt(request) -> tuple[str, dict[tuple[int, int], Felt]]:
     """The name of a network, and what its maps say at each size; the network itself is let go."""
     keras.utils.set_random_seed(0)
-    network = Network(BUILDERS[request.param](classifier_activation=None), linear=True)
+    network = KerasBackend(BUILDERS[request.param](classifier_activation=None), linear=True)
     preprocess = PREPROCESSINGS[find_spec(request.param).preprocessing].apply
     assert network.fixed_size is None
     return request.param, {size: measured(network, preprocess, size) for size in SIZES}
 
 
-def measured(network: Network, preprocess, size: tuple[int, int]) -> Felt:
+def measured(network: KerasBackend, preprocess, size: tuple[int, int]) -> Felt:
     photos, patches = patched(size)
     (base, *others), _ = network.maps_and_scores(np.stack([preprocess(photo) for photo in photos]))
     changes = [changed(base, maps) for maps in others]
-    span = covered(base.shape, size, network.pitch)
+    span = photo_extent(base.shape, size, network.cell_stride)
     return Felt(
         patches,
-        np.array([middle(enlarged(change, size, span)) for change in changes]),
-        np.array([middle(enlarged(change, size)) for change in changes]),
+        np.array([middle(resize_map(change, size, span)) for change in changes]),
+        np.array([middle(resize_map(change, size)) for change in changes]),
     )
 
 

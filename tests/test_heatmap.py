@@ -1,66 +1,40 @@
-"""Enlarging by hand, and that it may come before or after the sum."""
+"""Enlarging by hand."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from cam.heatmap import centres, covered, enlarged, enlarged_before_sum, largest_difference, multiplications
+from cam.heatmap import cell_centres, photo_extent, resize_map
 
 
 def test_one_row_is_enlarged_between_the_centres_of_its_cells():
     # Pixel centres at 1/4, 3/4, 5/4 and 7/4 of a cell; the cells' own are at 1/2 and 3/2.
-    np.testing.assert_allclose(enlarged(np.array([[0.0, 4.0]]), (4, 1)), [[0, 1, 3, 4]], atol=1e-6)
+    np.testing.assert_allclose(resize_map(np.array([[0.0, 4.0]]), (4, 1)), [[0, 1, 3, 4]], atol=1e-6)
 
 
 def test_a_column_is_enlarged_downwards():
-    np.testing.assert_allclose(enlarged(np.array([[0.0], [4.0]]), (1, 4)), [[0], [1], [3], [4]], atol=1e-6)
-
-
-def test_maps_enlarged_first_are_summed_with_their_weights():
-    features = np.array([[[0, 1], [4, 1]]], np.float32)
-    np.testing.assert_allclose(enlarged_before_sum(features, np.array([2, -3]), (4, 1)), [[-3, -1, 3, 5]], atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(56, 40), (7, 5), (61, 83)])
-def test_both_orders_give_the_same_picture(size):
-    rng = np.random.default_rng(3)
-    features, weights = rng.normal(size=(5, 7, 30)).astype(np.float32), rng.normal(size=30)
-    assert largest_difference(features, weights, size) < 1e-5
-    # The difference is measured where there is one.
-    other = enlarged_before_sum(features, weights + np.eye(30)[0], size) - enlarged(features @ weights, size)
-    np.testing.assert_allclose(other, enlarged(features[:, :, 0], size), atol=1e-5)
-
-
-def test_the_difference_is_that_of_the_two_pictures():
-    features, weights = np.random.default_rng(4).normal(size=(3, 4, 200)).astype(np.float32), np.linspace(-9, 9, 200)
-    difference = enlarged_before_sum(features, weights, (24, 30)) - enlarged(features @ weights, (24, 30))
-    assert largest_difference(features, weights, (24, 30)) == np.abs(difference).max() > 0
-
-
-def test_the_work_is_counted_by_hand():
-    # 2 * 3 cells times 5 maps, then 4 for each of 10 * 20 pixels; or, for 5 maps, 4 + 1 for each of these pixels.
-    assert multiplications((2, 3, 5), (10, 20)) == (30 + 800, 5 * 1000)
+    np.testing.assert_allclose(resize_map(np.array([[0.0], [4.0]]), (1, 4)), [[0], [1], [3], [4]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("shape", "input_size", "pitch", "span"),
+    ("shape", "input_size", "cell_stride", "span"),
     [
         ((7, 16), (512, 224), None, (0, 0, 16, 7)),
         ((7, 16), (512, 224), (32, 32), (0, 0, 16, 7)),  # padded: as many cells as strides
         ((5, 14, 2048), (512, 224), (32, 32), (-1, -1, 15, 6)),  # 16 x 7 strides, two fewer cells each way
         ((8, 8), (299, 299), (32, 32), (-0.671875, -0.671875, 8.671875, 8.671875)),  # 9.34375 strides, as Inception
         ((2, 2), (45, 45), (32, 32), (0.296875, 0.296875, 1.703125, 1.703125)),  # 1.40625 strides, rounded up
-        ((4, 10), (60, 40), (8, 6), (0, -0.5, 10, 4.5)),  # the pitch is (down, across)
+        ((4, 10), (60, 40), (8, 6), (0, -0.5, 10, 4.5)),  # the cell_stride is (down, across)
     ],
 )
-def test_the_grid_is_centred_in_the_photo(shape, input_size, pitch, span):
-    assert covered(shape, input_size, pitch) == span
+def test_the_grid_is_centred_in_the_photo(shape, input_size, cell_stride, span):
+    assert photo_extent(shape, input_size, cell_stride) == span
 
 
 def test_the_centres_of_cells_as_shares_of_the_photo():
-    np.testing.assert_allclose(centres(2, 0, 2), [1 / 4, 3 / 4])
-    np.testing.assert_allclose(centres(2, -1, 3), [3 / 8, 5 / 8])
-    np.testing.assert_allclose(centres(3, 0.5, 2.5), [0, 1 / 2, 1])
+    np.testing.assert_allclose(cell_centres(2, 0, 2), [1 / 4, 3 / 4])
+    np.testing.assert_allclose(cell_centres(2, -1, 3), [3 / 8, 5 / 8])
+    np.testing.assert_allclose(cell_centres(3, 0.5, 2.5), [0, 1 / 2, 1])
 
 
 @pytest.mark.parametrize(
@@ -75,9 +49,9 @@ def test_the_centres_of_cells_as_shares_of_the_photo():
 )
 def test_a_span_says_where_the_picture_ends_in_the_map(span, expected):
     row, count = np.array([[0.0, 4.0]]), len(expected)
-    np.testing.assert_allclose(enlarged(row, (count, 1), span), [expected], atol=1e-6)
+    np.testing.assert_allclose(resize_map(row, (count, 1), span), [expected], atol=1e-6)
     left, top, right, bottom = span
-    turned = enlarged(row.T, (1, count), (top, left, bottom, right))
+    turned = resize_map(row.T, (1, count), (top, left, bottom, right))
     np.testing.assert_allclose(turned[:, 0], expected, atol=1e-6)
 
 
@@ -85,9 +59,9 @@ def test_a_span_says_where_the_picture_ends_in_the_map(span, expected):
 def test_a_map_with_a_span_is_linear_between_its_centres_and_level_beyond(span):
     cells = np.random.default_rng(5).normal(size=(4, 5))
     width, height = 61, 47
-    across = np.interp((np.arange(width) + 0.5) / width, centres(5, span[0], span[2]), np.arange(5))
-    down = np.interp((np.arange(height) + 0.5) / height, centres(4, span[1], span[3]), np.arange(4))
+    across = np.interp((np.arange(width) + 0.5) / width, cell_centres(5, span[0], span[2]), np.arange(5))
+    down = np.interp((np.arange(height) + 0.5) / height, cell_centres(4, span[1], span[3]), np.arange(4))
     expected = ndimage.map_coordinates(cells, np.meshgrid(down, across, indexing="ij"), order=1)
     before = cells.copy()
-    np.testing.assert_allclose(enlarged(cells, (width, height), span), expected, atol=1e-5)
+    np.testing.assert_allclose(resize_map(cells, (width, height), span), expected, atol=1e-5)
     np.testing.assert_array_equal(cells, before)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from cam.localization import Box, boxes, peak_place
+from cam.evaluation import metrics
+from cam.localization import Box, boxes, describe_peak
 
 
 def two_blobs() -> np.ndarray:
@@ -45,8 +47,8 @@ def test_regions_of_equal_peak_stay_in_reading_order():
     assert [box.left for box in boxes(row)] == [0, 2, 4]
 
 
-def test_pixels_that_touch_at_a_corner_are_not_connected():
-    assert boxes(np.array([[2, 0], [0, 1]], np.float32)) == [Box(0, 0, 1, 1, 2.0), Box(1, 1, 2, 2, 1.0)]
+def test_pixels_that_touch_at_a_corner_are_connected():
+    assert boxes(np.array([[2, 0], [0, 1]], np.float32)) == [Box(0, 0, 2, 2, 2.0)]
 
 
 def test_pixels_that_share_a_side_are_connected():
@@ -56,6 +58,20 @@ def test_pixels_that_share_a_side_are_connected():
 def test_boxes_of_separate_regions_may_overlap():
     heatmap = np.array([[1, 1, 1], [1, 0, 0], [1, 0, 2]], np.float32)
     assert boxes(heatmap) == [Box(2, 2, 3, 3, 2.0), Box(0, 0, 3, 3, 1.0)]
+
+
+def test_a_box_unpacks_as_pillow_crops():
+    left, top, right, bottom = boxes(two_blobs())[1]
+    assert (left, top, right, bottom) == (5, 2, 8, 6)
+    assert Image.fromarray(two_blobs()).crop(tuple(boxes(two_blobs())[1])).size == (3, 4)
+
+
+def test_the_page_and_the_metrics_have_the_same_boxes():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        heatmap = rng.random((12, 17)).astype(np.float32)
+        found, _ = metrics.find_boxes(heatmap >= 0.8 * heatmap.max())
+        assert sorted(map(tuple, found.tolist())) == sorted(tuple(box) for box in boxes(heatmap, 0.8))
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0])
@@ -121,4 +137,4 @@ def test_the_heatmap_is_not_modified():
 def test_the_peak_is_placed_by_the_centre_of_its_cell(shape, peak, words):
     class_map = np.zeros(shape, np.float32)
     class_map[peak] = 1.0
-    assert peak_place(class_map) == words
+    assert describe_peak(class_map) == words

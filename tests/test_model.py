@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 import cam.backends.keras
 from cam.errors import ModelError
-from cam.images.open import resized
+from cam.images.open import open_image, resized
 from cam.labels import Labels
+from cam.model import ExplainOptions, Model
 from cam.models import registry
 
 EXTREME_SHAPES = [(16, 16), (400, 16), (16, 400), (97, 61)]
@@ -136,10 +138,66 @@ def test_an_unknown_fit_is_named_with_the_known_ones(tiny_model, noise_photo):
         tiny_model.explain(noise_photo(20, 20), fit="crop")
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
-def test_an_image_of_another_mode_is_refused(tiny_model, noise_photo, mode):
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1", "I;16", "F"])
+def test_an_image_of_another_mode_is_converted_as_when_it_is_opened(tiny_model, noise_photo, mode, tmp_path):
+    image = noise_photo(20, 20).convert("L" if mode in ("I;16", "F") else mode)
+    if mode in ("I;16", "F"):
+        image = Image.fromarray(np.asarray(image).astype(np.uint16 if mode == "I;16" else np.float32) * 100)
+    if mode == "RGBA":
+        image.putalpha(90)
+    path = tmp_path / "photo.tiff"
+    image.save(path)
+    assert image.mode == mode
+    expected = tiny_model.explain(open_image(path)).scores
+    np.testing.assert_array_equal(tiny_model.explain(image).scores, expected)
+    assert tiny_model.explain(image).image.mode == "RGB"
     with pytest.raises(ValueError, match=f"not mode {mode}; open_image gives one"):
-        tiny_model.explain(noise_photo(20, 20).convert(mode))
+        tiny_model.explain_with(image, ExplainOptions())
+
+
+def test_a_photo_may_be_a_path_or_its_pixels(tiny_model, noise_photo, tmp_path):
+    image, path = noise_photo(30, 20), tmp_path / "photo.png"
+    image.save(path)
+    expected = tiny_model.explain(image).scores
+    for given in (path, str(path), np.asarray(image)):
+        np.testing.assert_array_equal(tiny_model.explain(given).scores, expected)
+    for explanation in tiny_model.explain_many([path, np.asarray(image)]):
+        np.testing.assert_allclose(explanation.scores, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (np.zeros((20, 30, 3)), r"float64 \(20, 30, 3\)"),
+        (np.zeros((3, 20, 30), np.uint8), r"uint8 \(3, 20, 30\)"),
+        (np.zeros((0, 30, 3), np.uint8), r"uint8 \(0, 30, 3\)"),
+        (b"bytes", "not bytes; open_image opens"),
+        (None, "not NoneType"),
+    ],
+)
+def test_what_is_no_photo_is_refused_with_what_is(tiny_model, given, said):
+    for explain in (tiny_model.explain, lambda photo: tiny_model.explain_many([photo])):
+        with pytest.raises(ValueError, match=f"a path, a Pillow image, or its RGB pixels as uint8 .*{said}"):
+            explain(given)
+
+
+def test_options_are_one_value(tiny_model, noise_photo):
+    image = noise_photo(30, 20)
+    options = ExplainOptions("squash", "grad-cam", None, True)
+    assert options == ExplainOptions(fit="squash", method="grad-cam", detail=True) and len({options, options}) == 1
+    one = tiny_model.explain_with(image, options)
+    other = tiny_model.explain(image, fit="squash", method="grad-cam", detail=True)
+    np.testing.assert_array_equal(one.class_map(0), other.class_map(0))
+    assert one.image is None and other.image is image
+    with pytest.raises(ValueError, match="fit must be one of"):
+        ExplainOptions(fit="crop")
+
+
+def test_a_keras_network_can_be_given_as_it_is(tiny_model, tiny_network, noise_photo):
+    model = Model(tiny_model.spec, tiny_network, preprocess=tiny_model._preprocess, labels=tiny_model.labels)
+    image = noise_photo(30, 20)
+    np.testing.assert_array_equal(model.explain(image).scores, tiny_model.explain(image).scores)
+    assert (model.reference, model.explain(image).network) == (None, None)
 
 
 def test_explaining_changes_neither_photo_nor_pixels_nor_weights(make_tiny, tiny_network, noise_photo):

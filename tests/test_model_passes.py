@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-import cam.backends.keras
 from cam.backends.turns import Turns
 from cam.errors import ModelError
 
@@ -16,8 +15,8 @@ PHOTOS = ("dog_and_cat", "koala", "espresso")
 
 def test_one_explanation_is_one_pass_and_its_classes_cost_none(make_tiny, noise_photo, monkeypatch):
     model = make_tiny()
-    features, calls = model._network.features, []
-    monkeypatch.setattr(model._network, "features", lambda pixels: calls.append(pixels.shape) or features(pixels))
+    features, calls = model.backend.features, []
+    monkeypatch.setattr(model.backend, "features", lambda pixels: calls.append(pixels.shape) or features(pixels))
     assert model.passes == 0
     explanation = model.explain(noise_photo(64, 32))
     explanation.top(3)
@@ -61,7 +60,7 @@ def test_eight_threads_get_the_same_numbers_as_one(lite0, sample):
 @pytest.mark.parametrize("slots", [1, 2, 4])
 def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, noise_photo, monkeypatch, slots):
     model, running, most = make_tiny(), 0, 0
-    features, lock, together = model._network.features, threading.Lock(), threading.Barrier(slots)
+    features, lock, together = model.backend.features, threading.Lock(), threading.Barrier(slots)
 
     def counted(pixels):
         nonlocal running, most
@@ -74,8 +73,8 @@ def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, no
             running -= 1
         return maps
 
-    monkeypatch.setattr(cam.backends.keras, "_SLOTS", Turns(slots))
-    monkeypatch.setattr(model._network, "features", counted)
+    model.backend.turns = Turns(slots)
+    monkeypatch.setattr(model.backend, "features", counted)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda seed: model.explain(noise_photo(40, 40, seed)), range(16)))
     assert most == slots
@@ -84,17 +83,17 @@ def test_as_many_passes_run_at_once_as_there_are_slots_and_no_more(make_tiny, no
 
 def test_a_pass_that_fails_frees_its_slot(make_tiny, noise_photo, monkeypatch):
     model = make_tiny()
-    features = model._network.features
+    features = model.backend.features
 
     def fail(pixels):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(cam.backends.keras, "_SLOTS", Turns(1))
-    monkeypatch.setattr(model._network, "features", fail)
+    model.backend.turns = Turns(1)
+    monkeypatch.setattr(model.backend, "features", fail)
     with pytest.raises(ModelError, match="failed on this photo"):
         model.explain(noise_photo(40, 40))
     assert model.passes == 0
-    monkeypatch.setattr(model._network, "features", features)
-    assert cam.backends.keras._SLOTS.free == 1
+    monkeypatch.setattr(model.backend, "features", features)
+    assert model.backend.turns.free == 1
     model.explain(noise_photo(40, 40))
     assert model.passes == 1

@@ -1,7 +1,9 @@
 """The public names, and that looking at them does not start TensorFlow."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ import cam.localization
 import cam.models.registry
 import cam.render
 
-LAZY = {"Model", "load_model"}
+LAZY = {"ExplainOptions", "Model", "load_model"}
 HOMES = {
+    "Attribution": cam.explanation,
     "Box": cam.localization,
     "CamError": cam.errors,
     "Explanation": cam.explanation,
@@ -56,6 +59,13 @@ def test_the_public_names_are_exactly_these():
 @pytest.mark.parametrize("name", HOMES)
 def test_a_public_name_is_the_one_of_its_module(name):
     assert getattr(cam, name) is getattr(HOMES[name], name)
+
+
+def test_completion_lists_the_public_names_and_the_version():
+    assert set(dir(cam)) == {*cam.__all__, "__version__"}
+    project = tomllib.loads((Path(cam.__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "cam.__version__"}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", cam.__version__)
 
 
 def test_an_unknown_name_is_an_attribute_error_that_says_it():

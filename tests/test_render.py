@@ -5,32 +5,32 @@ import pytest
 from PIL import Image
 
 from cam.localization import Box
-from cam.render import COLORMAPS, draw_boxes, heat_layer, normalized, overlay, palette
+from cam.render import COLORMAPS, draw_boxes, heat_layer, normalize_heat, overlay, palette
 
 NAMES = [row.name for row in COLORMAPS]
 
 
 def test_normalizing_drops_what_is_against_and_scales_the_maximum_to_one():
-    heat = normalized(np.array([[-2, 0, 1], [2, 3, 4]], np.float32))
+    heat = normalize_heat(np.array([[-2, 0, 1], [2, 3, 4]], np.float32))
     assert heat.dtype == np.float32
     assert heat.tolist() == [[0, 0, 0.25], [0.5, 0.75, 1]]
 
 
 @pytest.mark.parametrize(("value", "expected"), [(-3.0, 0.0), (0.0, 0.0), (5.0, 1.0), (1e-38, 1.0), (3e38, 1.0)])
 def test_an_even_heatmap_normalizes_to_all_of_nothing_or_of_everything(value, expected):
-    assert normalized(np.full((2, 2), value, np.float32)).tolist() == [[expected] * 2] * 2
+    assert normalize_heat(np.full((2, 2), value, np.float32)).tolist() == [[expected] * 2] * 2
 
 
 def test_normalizing_does_not_modify_its_input():
     heatmap = np.array([[-2.0, 4.0]], np.float32)
-    normalized(heatmap)
+    normalize_heat(heatmap)
     assert heatmap.tolist() == [[-2, 4]]
 
 
 @pytest.mark.parametrize("heatmap", [np.array([[0, np.nan]]), np.array([[np.inf, 0]]), np.ones(4), np.ones((2, 2, 1))])
 def test_normalizing_refuses_what_is_no_finite_heatmap(heatmap):
     with pytest.raises(ValueError, match="finite heatmap"):
-        normalized(heatmap)
+        normalize_heat(heatmap)
 
 
 @pytest.mark.parametrize("name", NAMES)

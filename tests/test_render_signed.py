@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cam.render import heat_layer, normalized, signed_layer, signed_palette
+from cam.render import heat_layer, normalize_heat, signed_layer, signed_palette
 
 
 def steps(layer) -> list[list[int]]:
@@ -53,10 +53,10 @@ def test_what_is_no_finite_heatmap_is_refused(bad):
 
 def test_a_shared_maximum_scales_and_cuts():
     heatmap = np.array([[-2.0, 1.0], [2.0, 8.0]], np.float32)
-    assert normalized(heatmap, 4.0).tolist() == [[0.0, 0.25], [0.5, 1.0]]
+    assert normalize_heat(heatmap, 4.0).tolist() == [[0.0, 0.25], [0.5, 1.0]]
     assert steps(heat_layer(heatmap, maximum=4.0)) == [[0, 64], [128, 255]]
 
 
 @pytest.mark.parametrize("maximum", [0.0, -3.0])
 def test_a_shared_maximum_without_evidence_is_calm(maximum):
-    assert normalized(np.array([[-5.0, -3.0]], np.float32), maximum).tolist() == [[0.0, 0.0]]
+    assert normalize_heat(np.array([[-5.0, -3.0]], np.float32), maximum).tolist() == [[0.0, 0.0]]

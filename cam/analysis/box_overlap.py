@@ -1,4 +1,4 @@
-"""How much of a map's evidence a guessed rectangle catches, and the points for it."""
+"""The share of a map's evidence in a guessed rectangle, and the points for it."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 Rectangle = tuple[float, float, float, float]
 
 
-def caught(heatmap: np.ndarray, box: Rectangle) -> float | None:
+def heat_fraction(heatmap: np.ndarray, box: Rectangle) -> float | None:
     """The share, 0..1, of the evidence for a class that lies in the box; None where nothing is evidence for it.
 
     Evidence is what the picture of the heat shows: the heatmap, with what is below zero counted as zero. A pixel that
@@ -22,29 +22,29 @@ def caught(heatmap: np.ndarray, box: Rectangle) -> float | None:
     _check(box)
     left, top, right, bottom = box
     positive = np.clip(heatmap, 0.0, None).astype(np.float64)
-    whole = positive.sum()
-    if whole <= 0:
+    total = positive.sum()
+    if total <= 0:
         return None
     height, width = positive.shape
-    return float(_covered(height, top, bottom) @ positive @ _covered(width, left, right) / whole)
+    return float(_overlap(height, top, bottom) @ positive @ _overlap(width, left, right) / total)
 
 
-def marked(box: Rectangle) -> float:
-    """The share, 0..1, of the photo's area that lies in the box (ValueError as for `caught`)."""
+def area_fraction(box: Rectangle) -> float:
+    """The share, 0..1, of the photo's area that lies in the box (ValueError as for `heat_fraction`)."""
     _check(box)
     left, top, right, bottom = box
     return (right - left) * (bottom - top)
 
 
-def points(caught: float, marked: float) -> int:
-    """Whole percent caught minus whole percent marked, -100..100.
+def count_points(heat: float, area: float) -> int:
+    """Whole percent of the heat minus whole percent of the area, -100..100.
 
     A box over everything earns nothing, and a box at random earns nothing on average.
     """
-    return round(100 * caught) - round(100 * marked)
+    return round(100 * heat) - round(100 * area)
 
 
-def _covered(count: int, start: float, end: float) -> np.ndarray:
+def _overlap(count: int, start: float, end: float) -> np.ndarray:
     """float64 (count,): the share of each of `count` pixels of a side that lies between two shares of the side."""
     edges = np.clip(np.arange(count + 1, dtype=np.float64), start * count, end * count)
     return np.diff(edges)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
+from cam.heatmap import require_finite
+
 # Zero, or nearly, after the preprocessing of the networks here: neither bright nor dark.
 _GREY = (127, 127, 127)
 # Standard deviation of the blur as a share of the side of a square of the image's area. Petsiuk et al. have about half
@@ -69,8 +71,7 @@ def hottest(heatmap: np.ndarray, share: float) -> np.ndarray:
 
 def _ranks(heatmap: np.ndarray) -> np.ndarray:
     """int (height, width): the place of each pixel in falling order, from 0."""
-    if heatmap.ndim != 2 or not np.isfinite(heatmap).all():
-        raise ValueError(f"a finite heatmap (height, width) is needed, not one of shape {heatmap.shape}")
+    require_finite(heatmap)
     ranks = np.empty(heatmap.size, int)
     ranks[np.argsort(-heatmap, axis=None, kind="stable")] = np.arange(heatmap.size)
     return ranks.reshape(heatmap.shape)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import streamlit as st
 from PIL import Image
 
-from cam.analysis.convolution_equivalence import Agreement, agreement
-from cam.attribution import Attribution
-from cam.explanation import Explanation
+from cam.analysis.convolution_equivalence import Agreement, compare_maps, compute_class_maps
+from cam.explanation import Attribution, Explanation
 from cam.images.open import open_small
+from cam.model import ExplainOptions
 from cam.models import architectures
 from cam.models.architectures import Anatomy
 from cam.server import model_store
@@ -88,7 +88,9 @@ def _shown(digest: str, _data: bytes) -> Shown:
 def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
     _forget_later()
     with asked("explain", network=model_store.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
-        return model_store.loaded_model(network).explain(_opened(digest, _data), fit=fit, detail=detail)
+        return model_store.loaded_model(network).explain_with(
+            _opened(digest, _data), ExplainOptions(fit=fit, detail=detail)
+        )
 
 
 @_cached_result
@@ -97,7 +99,9 @@ def _attributed(digest: str, network: str, method: str, layer: str | None, _data
     with asked(
         "explain", network=model_store.base_name(network), method=method, layer=layer or "last", bytes=len(_data)
     ):
-        return model_store.loaded_model(network).explain(_opened(digest, _data), method=method, layer=layer)
+        return model_store.loaded_model(network).explain_with(
+            _opened(digest, _data), ExplainOptions(method=method, layer=layer)
+        )
 
 
 def opened(photo: Photo) -> Image.Image:
@@ -129,9 +133,7 @@ def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Ex
 
 @st.cache_resource(max_entries=16, ttl=KEPT_SECONDS, show_spinner=False)
 def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
-    from cam.model import class_maps
-
-    return agreement(_explanation, class_maps(_explanation))
+    return compare_maps(_explanation, compute_class_maps(_explanation))
 
 
 def agreed(photo: Photo, network: str, explanation: Explanation) -> Agreement:

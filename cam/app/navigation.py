@@ -5,7 +5,7 @@ from types import ModuleType
 
 import streamlit as st
 
-from cam.backends.garbage_collection import import_kept
+from cam.backends.imports import import_paused
 
 ICON = Path(__file__).with_name("icon.png")
 _FIRST = ("see", "map_page")
@@ -29,7 +29,7 @@ def _page(module: str, function: str, title: str, **options: object) -> st.Page:
 
 def _imported(module: str) -> ModuleType:
     # Pandas and altair are some 75,000 objects, among which Python would look for garbage again and again.
-    return import_kept(f"cam.app.pages.{module}")
+    return import_paused(f"cam.app.pages.{module}")
 
 
 def import_first_page() -> None:

@@ -1,4 +1,4 @@
-"""Who waits for the photos of others is told so, in a quiet sentence at the top of every page, which stays readable."""
+"""Say at the top of every page that this visitor waits for the photos of others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,25 +7,20 @@ import streamlit as st
 
 from cam.backends.turns import telling
 
+WAITING = "Waiting for others ..."
+
 
 @contextmanager
 def told_the_place() -> Iterator[None]:
-    """For the run of a page: whenever a look of the network has to wait, the sentence stands there until it begins."""
+    """Show the sentence during the run of a page whenever its work has to wait for a turn, until the turn comes."""
     place = st.container(key="line").empty()
 
-    def tell(number: int) -> None:
-        if number:
-            place.markdown(sentence(number))
+    def show(waiting: bool) -> None:
+        # Each call lets Streamlit end this run if a click has made it needless, and the line is left.
+        if waiting:
+            place.markdown(WAITING)
         else:
             place.empty()
 
-    # A click ends the run that waits, and the next one stands in its place.
-    with telling(tell, st.session_state.setdefault("in_line", object())):
+    with telling(show):
         yield
-
-
-def sentence(number: int) -> str:
-    """What is said to the one who is `number` in the line, 1 or more."""
-    if number == 1:
-        return "Waiting for others: your photo is next."
-    return f"Waiting for others: your photo is number {number} in line."

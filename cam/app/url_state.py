@@ -13,7 +13,7 @@ from cam.app.widgets.photo_picker import set_photo
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.errors import CamError
 from cam.labels import Labels, imagenet_labels
-from cam.models.registry import default_model, find_spec
+from cam.server import model_store
 
 _PARTS = ("photo", "network", "class")
 # What a page has of one photo only, such as the classes that are compared on it: gone with that photo.
@@ -46,7 +46,7 @@ def open_link(sample: str = DEFAULT) -> None:
     """What the link names: once a session, with a sample where it names no photo; and for who has gone back to it."""
     state = st.session_state
     if not state.get("link_opened"):
-        state.network = default_model().name
+        state.network = model_store.default_model().name
         _open(_named("photo", sample), sample)
         state.link_opened = True
     elif is_gone_back():
@@ -69,9 +69,9 @@ def _open(photo: str | None, otherwise: str) -> None:
         elif photo not in samples:
             report(f"There is no sample photo {photo!r}, so the link opens another one. Choose one of the samples.")
     if (network := _named("network")) is not None:
-        _take(lambda: setattr(state, "network", find_spec(network).name))
+        _take(lambda: setattr(state, "network", model_store.find_spec(network).name))
     if (wanted := _named("class")) is not None:
-        if find_spec(state.network).own:
+        if model_store.find_spec(state.network).own:
             # What classes it has is known when it is loaded.
             state.wanted_class = wanted
         else:

@@ -12,14 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from cam.backends import LINEAR
 from cam.backends.classifier_head import scale_and_shift
 from cam.backends.graph import activation_of, kind, nodes, replayed
-from cam.backends.linear_head import LINEAR
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 
 
-def folded(network: keras.Model) -> keras.Model:
+def fold_batchnorm(network: keras.Model) -> keras.Model:
     """The same network of one input and one output, for running only. The given one stays as it is.
 
     The convolutions that something was folded into are new, with weights of their own; all else is shared. A

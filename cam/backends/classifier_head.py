@@ -6,6 +6,7 @@ A linear head is global average pooling (GAP) followed by one dense layer. It is
 import keras
 import numpy as np
 
+from cam.backends import LINEAR, SIGMOID, SOFTMAX, Head
 from cam.backends.graph import (
     activation_of,
     flattened,
@@ -16,7 +17,6 @@ from cam.backends.graph import (
     named,
     producer,
 )
-from cam.backends.linear_head import LINEAR, SIGMOID, SOFTMAX, Head
 from cam.errors import ModelError
 
 _WHY = "A class activation map needs global average pooling followed by one dense layer"

@@ -1,4 +1,4 @@
-"""Converted networks on disk, so that the next start needs no Keras: one file each, which is whole or is not there.
+"""Converted networks on disk, so that the next start needs no Keras: one file each, written in one step.
 
 A file holds numbers and OpenVINO's XML, and reading it runs no code; but whoever can write into the folder decides what
 the network says, so it is one of the user's own.
@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import os
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -24,31 +23,33 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cam.backends.linear_head import Head
-from cam.backends.openvino import Converted
+from cam.backends import Head
+from cam.backends.openvino import ConvertedNetwork
+from cam.formatting import slugify
 from cam.models.registry import ModelSpec
-from cam.settings import read_settings
 
 # As many networks as were used last stay; a new version of anything leaves its old files behind.
 _KEPT = 8
 _SUFFIX = ".network.npz"
 # A file that is being written; one that is older than this many seconds never will be whole.
 _PART, _PART_SECONDS = f"{_SUFFIX}.part", 3600
+# Fields of a converted network that are written as JSON.
+_PLAIN = ("native_size", "fixed_size", "cell_stride", "stride", "reference_photo")
 _log = logging.getLogger(__name__)
 
 
-def place(spec: ModelSpec, weights: Path) -> Path:
-    """Where a network is kept, under a name that changes with its weights and with all that reads or runs them."""
+def cache_path(folder: Path, spec: ModelSpec, weights: Path) -> Path:
+    """Name the file of a network in the folder: the name changes with its weights and with all that reads them."""
     with weights.open("rb") as file:
         numbers = hashlib.file_digest(file, "sha256").hexdigest()
     versions = [metadata.version(name) for name in ("keras", "openvino", "numpy")]
     key = hashlib.sha256(repr((numbers, spec.builder, spec.architecture, versions, _code())).encode()).hexdigest()
-    return read_settings().cache / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', spec.name)}-{key[:32]}{_SUFFIX}"
+    return folder / f"{slugify(spec.name, ascii_only=True)}-{key[:32]}{_SUFFIX}"
 
 
 @cache
 def _code() -> str:
-    """The SHA-256 of the modules that build networks: what they build may change without a new version."""
+    """Hash the modules that build networks: what they build may change without a new version."""
     package = Path(__file__).parents[1]
     files = sorted(
         path for folder in ("backends", "models", "custom_models") for path in (package / folder).glob("*.py")
@@ -56,12 +57,12 @@ def _code() -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
-def read(path: Path) -> Converted | None:
-    """A network from its place; None where it is not there, or the checksums in the file say that it is damaged."""
+def read(path: Path) -> ConvertedNetwork | None:
+    """Read a network; None where there is none, or the checksums in the file say that it is damaged."""
     try:
         # Opened here, because NumPy leaves a damaged archive open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            converted = _loaded(arrays)
+            converted = _load(arrays)
     except FileNotFoundError:
         return None
     # A damaged archive fails in many ways: zipfile, zlib, struct, NumPy and JSON each raise their own.
@@ -74,8 +75,8 @@ def read(path: Path) -> Converted | None:
     return converted
 
 
-def write(path: Path, converted: Converted) -> None:
-    """Put a network in its place in one step, also where another process does the same now."""
+def write(path: Path, converted: ConvertedNetwork) -> None:
+    """Write a network in one step, also where another process does the same now; a failure is only logged."""
     part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,24 +91,24 @@ def write(path: Path, converted: Converted) -> None:
         _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
 
 
-def packed(converted: Converted, maps: np.ndarray) -> bytes:
-    """A network as its file would be, and maps beside it, to hand them to another process."""
+def pack(converted: ConvertedNetwork, maps: np.ndarray) -> bytes:
+    """Encode a network as in its file, with maps beside it, to hand them to another process."""
     file = io.BytesIO()
     _save(file, converted, maps=maps)
     return file.getvalue()
 
 
-def unpacked(data: bytes) -> tuple[Converted, np.ndarray]:
-    """The network and the maps of which `packed` made these bytes."""
+def unpack(data: bytes) -> tuple[ConvertedNetwork, np.ndarray]:
+    """Decode the network and the maps of `pack`."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return _loaded(arrays), arrays["maps"]
+        return _load(arrays), arrays["maps"]
 
 
-def _save(file: BinaryIO, converted: Converted, **more: np.ndarray) -> None:
+def _save(file: BinaryIO, converted: ConvertedNetwork, **more: np.ndarray) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
-        **{name: getattr(converted, name) for name in ("native_size", "fixed_size", "pitch", "stride", "tried")},
+        **{name: getattr(converted, name) for name in _PLAIN},
     }
     arrays = {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
@@ -120,9 +121,9 @@ def _save(file: BinaryIO, converted: Converted, **more: np.ndarray) -> None:
     np.savez(file, **arrays, **more)
 
 
-def _loaded(arrays: Mapping[str, np.ndarray]) -> Converted:
+def _load(arrays: Mapping[str, np.ndarray]) -> ConvertedNetwork:
     about = json.loads(arrays["about"].tobytes())
-    return Converted(
+    return ConvertedNetwork(
         graph=arrays["graph"].tobytes(),
         constants=arrays["constants"],
         head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),

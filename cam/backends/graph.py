@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from cam.backends.linear_head import LINEAR
+from cam.backends import LINEAR
 from cam.errors import ModelError
 
 # What leaves every number as it is when a network is run, though the shape may be another.

@@ -1,7 +1,4 @@
-"""A Keras network made ready to be explained: for photos of any size where it can be, with its head, layer by layer.
-
-The only place that runs one by TensorFlow (`cam.backends.openvino` runs converted ones). Passes queue and are counted.
-"""
+"""Networks run by Keras and TensorFlow: for photos of any size where it can be, with the head, layer by layer."""
 
 import threading
 from functools import cached_property
@@ -10,92 +7,81 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cam.backends.batchnorm_folding import folded
+from cam.backends import Head, network_output
+from cam.backends.batchnorm_folding import fold_batchnorm
 from cam.backends.classifier_head import find_head, score_tensor
-from cam.backends.forward_pass import finite, one_pass
 from cam.backends.graph import any_size, flattened, input_form
-from cam.backends.linear_head import Head, network_output
 from cam.backends.probe import Probe, Tap
-from cam.backends.slots import SLOTS as _SLOTS
-from cam.backends.target_layers import cell_pitch, layer_tensor, layers_with_maps, offered_layers
+from cam.backends.target_layers import cell_stride, layer_tensor, layers_with_maps, offered_layers
+from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
 from cam.errors import ModelError
 
 _USUAL_STRIDE = 32
 
 
-class Network:
-    """A network and what was found out about its graph; the Keras network itself stays as it is.
+class KerasBackend:
+    """The `cam.backends.Backend` of a Keras network, which itself stays as it is.
 
     Attributes:
         graph: from the photo to the scores as one flat graph, with an input of any size where it allows one.
-        native_size: (width, height) of the photos that the Keras network itself takes, or None for any.
-        fixed_size: (width, height) where the graph takes photos of one size only, else None.
-        head: its linear head, or None.
-        refusal: why it has none, as a sentence, or None.
-        activation: what it makes of its scores: "linear", "softmax" or "sigmoid".
-        classes: how many.
-        passes: forward passes run so far.
-        together: how many photos of one size are best run together.
-        complete: a converted network is without the Keras network at first; this one never is.
+        turns: the line in which its passes wait.
     """
 
     # TensorFlow takes a while to begin a pass; but the activations of more leave the processor's caches.
-    together = 4
-    complete = True
+    batch_size = 4
+    has_keras = True
 
-    def __init__(self, network: keras.Model, *, linear: bool | None = None):
+    def __init__(self, network: keras.Model, *, linear: bool | None = None, passes: int | None = None):
         """Read the graph; nothing is run.
 
         Args:
             network: RGB, preprocessed -> one output (n, classes).
             linear: False: do not look for a linear head; True: refuse a network without one; None: either.
+            passes: how many run at a time, of all networks together; None: one for every two cores.
 
         Raises:
             ModelError: the network cannot be explained, or has no linear head where it must.
         """
         self._own = flattened(network)
-        self.native_size = _size(self._own)
-        self.head, self.refusal = _head(self._own, linear)
+        self.native_size = _photo_size(self._own)
+        self.head, self.refusal = _find_head_or_refusal(self._own, linear)
         if self.head is None:
             _, self.activation = score_tensor(self._own)
             self.graph = any_size(self._own) or self._own
             self._scores, _ = score_tensor(self.graph)
         else:
             self.activation = self.head.activation
-            self.graph, self._features = _with_linear_head(self._own, self.head)
+            self.graph, self._features = _rebuild_head(self._own, self.head)
             self._scores = self.graph.outputs[0]
-        self.fixed_size = _size(self.graph)
+        self.fixed_size = _photo_size(self.graph)
         self.classes = self._scores.shape[-1]
+        self.turns = pass_turns(passes or default_passes())
         self.passes = 0
         self._lock = threading.Lock()
         self._taps: dict[str, Tap] = {}
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """The layers that a heat map can be taken from, in the order of the graph."""
         return layers_with_maps(self.graph)
 
     @cached_property
-    def offered(self) -> tuple[str, ...]:
-        """A few of them that make sense, the best one last."""
+    def offered_layers(self) -> tuple[str, ...]:
         return offered_layers(self.graph)
 
     @cached_property
-    def pitch(self) -> tuple[float, float] | None:
-        """Pixels between neighbouring cells of the last feature maps, (down, across)."""
+    def cell_stride(self) -> tuple[float, float] | None:
         if self.head is not None:
-            return cell_pitch(self.graph, self._features)
-        return cell_pitch(self.graph, self.offered[-1]) if self.offered else None
+            return cell_stride(self.graph, self._features)
+        return cell_stride(self.graph, self.offered_layers[-1]) if self.offered_layers else None
 
     @property
     def stride(self) -> int:
-        """What the sides of a whole photo are rounded to, in pixels: the pitch, or what is usual where it is none."""
-        return round(max(self.pitch or (_USUAL_STRIDE,)))
+        return round(max(self.cell_stride or (_USUAL_STRIDE,)))
 
     @cached_property
     def _body(self) -> keras.Model:
         """Up to the feature maps of the head, without what can be folded away."""
-        return folded(keras.Model(self.graph.inputs[0], self._features))
+        return fold_batchnorm(keras.Model(self.graph.inputs[0], self._features))
 
     @cached_property
     def features(self) -> tf.types.experimental.PolymorphicFunction:
@@ -120,38 +106,21 @@ class Network:
 
     @property
     def traces(self) -> int:
-        """Graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
         return self.features.experimental_get_tracing_count()
 
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass.
-
-        `passes` is what it counts as.
-        """
         return self.run(self.features, passes, pixels[np.newaxis])[0][0]
 
     def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float32 (n, h, w, K) and (n, classes): the feature maps of n photos of one size, and their scores; n passes.
-
-        Args:
-            batch: float32 (n, height, width, 3), preprocessed.
-        """
         return self.run(self._maps_and_scores, len(batch), batch)
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> Probe:
-        """The probe of float32 (height, width, 3), preprocessed, at a layer; None is the last one.
-
-        Raises:
-            ModelError: there is no such layer, or none that has maps at all.
-        """
         return Probe(self._tap(layer), pixels, self.run)
 
     def output(self, pixels: np.ndarray) -> np.ndarray:
-        """float32 (units,): what the network itself says, by Keras, not counted; the reference for all else."""
         return np.asarray(self._own(pixels[np.newaxis], training=False))[0]
 
-    def output_expected(self, pixels: np.ndarray) -> np.ndarray:
-        """float32 (units,): what it should say by the scores of `graph`, for comparison with `output`; not counted."""
+    def expected_output(self, pixels: np.ndarray) -> np.ndarray:
         scores = keras.Model(self.graph.inputs[0], self._scores)(pixels[np.newaxis], training=False)
         one_unit = self._own.output_shape[-1] == 1
         return network_output(np.asarray(scores)[0], self.activation, one_unit=one_unit)
@@ -162,12 +131,12 @@ class Network:
         Raises:
             ModelError: it failed, or what it computed are not all numbers.
         """
-        with one_pass(_SLOTS, tf.errors.OpError):
+        with run_pass(self.turns, tf.errors.OpError):
             results = function(*(tf.constant(array, tf.float32) for array in arrays))
         with self._lock:
             self.passes += passes
         results = results if isinstance(results, (tuple, list)) else (results,)
-        return tuple(finite(result.numpy().astype(np.float32, copy=False)) for result in results)
+        return tuple(check_finite(result.numpy().astype(np.float32, copy=False)) for result in results)
 
     def _tap(self, layer: str | None) -> Tap:
         with self._lock:
@@ -179,27 +148,27 @@ class Network:
         if layer is None and self.head is not None:
             maps, name, head = self._features, "the last feature maps", (self.head.weight, self.head.bias)
         else:
-            name, head = self._known(layer), (None, None)
+            name, head = self._check_layer(layer), (None, None)
             maps = layer_tensor(self.graph, name)
-        return Tap(self.graph, maps, self._scores, name=name, pitch=cell_pitch(self.graph, maps), head=head)
+        return Tap(self.graph, maps, self._scores, name=name, cell_stride=cell_stride(self.graph, maps), head=head)
 
-    def _known(self, layer: str | None) -> str:
-        if not self.offered:
+    def _check_layer(self, layer: str | None) -> str:
+        if not self.offered_layers:
             raise ModelError("This network has no layer with a map of more than one cell, so it cannot show where.")
         if layer is None:
-            return self.offered[-1]
+            return self.offered_layers[-1]
         if layer not in self.layers:
-            raise ModelError(f"There is no layer {layer!r} with maps. Sensible ones: {', '.join(self.offered)}.")
+            raise ModelError(f"There is no layer {layer!r} with maps. Sensible ones: {', '.join(self.offered_layers)}.")
         return layer
 
 
-def _size(network: keras.Model) -> tuple[int, int] | None:
+def _photo_size(network: keras.Model) -> tuple[int, int] | None:
     """(width, height) of the photos that a network takes, or None for any."""
     _, size = input_form(network)
     return None if size is None else (size[1], size[0])
 
 
-def _with_linear_head(network: keras.Model, head: Head) -> tuple[keras.Model, keras.KerasTensor]:
+def _rebuild_head(network: keras.Model, head: Head) -> tuple[keras.Model, keras.KerasTensor]:
     """The network up to its feature maps, for photos of any size where it can be, and its head anew; and those maps.
 
     The head is built from its numbers, so that an average over a fixed number of cells does not tie it to one size.
@@ -213,7 +182,7 @@ def _with_linear_head(network: keras.Model, head: Head) -> tuple[keras.Model, ke
     return keras.Model(body.inputs[0], scores), maps
 
 
-def _head(network: keras.Model, linear: bool | None) -> tuple[Head | None, str | None]:
+def _find_head_or_refusal(network: keras.Model, linear: bool | None) -> tuple[Head | None, str | None]:
     if linear is False:
         return None, None
     try:

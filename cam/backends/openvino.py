@@ -1,6 +1,6 @@
-"""A network with a linear head run by OpenVINO, where that is installed: the same maps, sooner.
+"""Networks with a linear head run by OpenVINO: the same maps as by Keras, sooner.
 
-Keras is not imported for it; the Keras network is only built when something else than the exact maps is asked for.
+Keras is not imported for them; the Keras network is only built when something else than the exact maps is asked for.
 """
 
 import hashlib
@@ -9,45 +9,45 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cam.backends.forward_pass import finite, one_pass
-from cam.backends.garbage_collection import no_collecting
-from cam.backends.keras_import import import_keras
-from cam.backends.linear_head import Head
-from cam.backends.openvino_import import import_openvino
-from cam.backends.slots import PASSES, SLOTS
+from cam.backends import Head
+from cam.backends.imports import import_keras, import_openvino, pause_collection
+from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
 
 if TYPE_CHECKING:
-    from cam.backends.keras import Network
+    from cam.backends.keras import KerasBackend
     from cam.backends.probe import Probe
 
 # Each shape of photo has kernels of its own. Without the bound they took 700 MB after 200 shapes, with it 300 MB.
 _KERNELS = 64
-OPTIONS = {
-    "PERFORMANCE_HINT": "LATENCY",
-    # Together the passes that run at once have all cores.
-    "NUM_STREAMS": PASSES,
-    "INFERENCE_PRECISION_HINT": "f32",
-    "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
-}
 # Between the converted network and Keras' own, of the largest number in the maps or 1.
 _TOLERANCE = 1e-3
 
 
+def compile_options(passes: int) -> dict[str, str | int]:
+    """Options of OpenVINO's CPU for so many passes at a time, which together have all cores."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": passes,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
+    }
+
+
 @dataclass(frozen=True, eq=False)
-class Converted:
-    """What exact maps need of a network; numbers and text only, so that it can be kept on disk.
+class ConvertedNetwork:
+    """A network converted for exact maps: numbers and text only, so that it can be kept on disk.
 
     Attributes:
         graph: the network up to its feature maps, in OpenVINO's XML.
         constants: uint8, the numbers that the graph refers to.
         head: its linear head, without the symbolic tensor.
-        native_size, fixed_size, pitch, stride: as `cam.backends.keras.Network` has them.
-        tried: the SHA-256 of a photo (see `digest`) that Keras' own network was given.
-        output: float32 (units,): what that said.
+        native_size, fixed_size, cell_stride, stride: as `cam.backends.Backend` has them.
+        reference_photo: the SHA-256 of a photo (see `photo_digest`).
+        output: float32 (units,), the Keras network's own output for it.
     """
 
     graph: bytes
@@ -55,125 +55,132 @@ class Converted:
     head: Head
     native_size: tuple[int, int] | None
     fixed_size: tuple[int, int] | None
-    pitch: tuple[float, float] | None
+    cell_stride: tuple[float, float] | None
     stride: int
-    tried: str
+    reference_photo: str
     output: np.ndarray
 
 
-def digest(pixels: np.ndarray) -> str:
-    """The SHA-256 of the numbers of float32 (height, width, 3)."""
+def photo_digest(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of the numbers of float32 (height, width, 3)."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels, np.float32).tobytes()).hexdigest()
 
 
-def convert(network: "Network", pixels: np.ndarray) -> Converted:
-    """A network with a linear head for OpenVINO; takes seconds.
+def convert(network: "KerasBackend", pixels: np.ndarray) -> ConvertedNetwork:
+    """Convert a network with a linear head for OpenVINO; takes seconds.
 
     Args:
         network: the network.
-        pixels: float32 (height, width, 3), preprocessed: what Keras' own network is tried with.
+        pixels: float32 (height, width, 3), preprocessed: the reference photo.
 
     Raises:
         RuntimeError: OpenVINO cannot.
         OSError: no room for it in the folder of temporary files.
     """
     model = import_openvino().convert_model(network.features.get_concrete_function())
-    graph, constants = _serialized(model)
+    graph, constants = _serialize(model)
     head = Head(None, network.head.weight, network.head.bias, network.activation, network.head.one_unit)
-    sizes = (network.native_size, network.fixed_size, network.pitch, network.stride)
-    return Converted(graph, constants, head, *sizes, digest(pixels), network.output(pixels))
+    sizes = (network.native_size, network.fixed_size, network.cell_stride, network.stride)
+    return ConvertedNetwork(graph, constants, head, *sizes, photo_digest(pixels), network.output(pixels))
 
 
-class FastNetwork:
-    """Stands in for a `cam.backends.keras.Network` with a linear head: has what `cam.model` uses of one."""
+class OpenVINOBackend:
+    """The `cam.backends.Backend` of a converted network."""
 
     refusal = None
-    # More than one a pass are slower: their activations leave the processor's caches.
-    together = 1
+    # More than one photo a pass is slower: their activations leave the processor's caches.
+    batch_size = 1
 
-    def __init__(self, converted: Converted, build: "Callable[[], Network]"):
+    def __init__(self, converted: ConvertedNetwork, build: "Callable[[], KerasBackend]", *, passes: int | None = None):
         """Compile it for this machine, in a fraction of a second.
 
         Args:
             converted: the network; its constants are not kept.
             build: makes the Keras network when it is needed.
+            passes: how many run at a time, of all networks together; None: one for every two cores.
 
         Raises:
             RuntimeError: OpenVINO cannot use it.
         """
+        passes = passes or default_passes()
         openvino = import_openvino()
         core = openvino.Core()
         model = core.read_model(converted.graph, openvino.Tensor(converted.constants))
-        self._compiled = core.compile_model(model, "CPU", OPTIONS)
-        self.head, self.pitch, self.stride = converted.head, converted.pitch, converted.stride
+        self._compiled = core.compile_model(model, "CPU", compile_options(passes))
+        self.head, self.cell_stride, self.stride = converted.head, converted.cell_stride, converted.stride
         self.native_size, self.fixed_size = converted.native_size, converted.fixed_size
         self.activation, self.classes = converted.head.activation, converted.head.weight.shape[1]
-        self._tried, self._output = converted.tried, converted.output
-        self._build, self._whole = build, None
+        self.turns = pass_turns(passes)
+        self._reference_photo, self._output = converted.reference_photo, converted.output
+        self._build = build
+        self._keras: KerasBackend | None = None
         self._passes = 0
         self._lock, self._building = threading.Lock(), threading.Lock()
 
     @property
-    def whole(self) -> "Network":
+    def keras(self) -> "KerasBackend":
         """The Keras network, built when it is first asked for, which takes as long as importing TensorFlow."""
         with self._building:
-            if self._whole is None:
+            if self._keras is None:
                 import_keras()
-                with no_collecting():
-                    self._whole = self._build()
-            return self._whole
+                with pause_collection():
+                    self._keras = self._build()
+            return self._keras
 
     @property
-    def complete(self) -> bool:
-        """Whether the Keras network is built."""
-        return self._whole is not None
+    def has_keras(self) -> bool:
+        return self._keras is not None
 
     @property
     def passes(self) -> int:
-        """Forward passes run so far, by either."""
-        return self._passes + (self._whole.passes if self._whole else 0)
+        return self._passes + (self._keras.passes if self._keras else 0)
 
     @property
     def traces(self) -> int:
-        """Graphs that TensorFlow has built for the exact maps."""
-        return self._whole.traces if self._whole else 0
+        return self._keras.traces if self._keras else 0
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.whole.layers
+        return self.keras.layers
 
     @property
-    def offered(self) -> tuple[str, ...]:
-        return self.whole.offered
+    def offered_layers(self) -> tuple[str, ...]:
+        return self.keras.offered_layers
 
     def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        """float32 (h, w, K): the feature maps that the head averages, of float32 (height, width, 3); one pass."""
         batch = np.ascontiguousarray(pixels[np.newaxis], np.float32)
-        with one_pass(SLOTS):
+        with run_pass(self.turns):
             # A request of its own costs 0.1 ms and shares nothing with other threads; the results are copies.
             (maps,) = self._compiled.create_infer_request().infer([batch], share_outputs=False).values()
         with self._lock:
             self._passes += passes
-        return finite(maps[0].astype(np.float32, copy=False))
+        return check_finite(maps[0].astype(np.float32, copy=False))
+
+    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps = np.stack([self.feature_maps(pixels) for pixels in batch])
+        means = maps.mean(axis=(1, 2), dtype=np.float64)
+        return maps, (means @ self.head.weight.astype(np.float64) + self.head.bias).astype(np.float32)
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> "Probe":
-        """As `Network.probe`; by Keras."""
-        return self.whole.probe(pixels, layer)
+        return self.keras.probe(pixels, layer)
 
     def output(self, pixels: np.ndarray) -> np.ndarray:
-        """float32 (units,): what Keras' own network says; it is asked again only about another photo than then."""
-        return self._output if digest(pixels) == self._tried else self.whole.output(pixels)
+        # Keras is asked again only about another photo than the one that it was asked about at the conversion.
+        return self._output if photo_digest(pixels) == self._reference_photo else self.keras.output(pixels)
+
+    def expected_output(self, pixels: np.ndarray) -> np.ndarray:
+        return self.keras.expected_output(pixels)
 
 
-def check_maps(fast: FastNetwork, pixels: np.ndarray, expected: np.ndarray) -> None:
-    """Compare the maps of a converted network with those of the one it was made of (RuntimeError if they differ)."""
-    found = fast.feature_maps(pixels, passes=0)
+def check_maps(backend: OpenVINOBackend, pixels: np.ndarray, expected: np.ndarray) -> None:
+    """Compare maps with those of the Keras network it was made of (RuntimeError if they differ)."""
+    found = backend.feature_maps(pixels, passes=0)
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf
     if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise RuntimeError(f"OpenVINO's feature maps differ from TensorFlow's by {error:.2g}.")
 
 
-def _serialized(model) -> tuple[bytes, np.ndarray]:
+def _serialize(model: Any) -> tuple[bytes, np.ndarray]:
     with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
         graph, constants = Path(folder, "network.xml"), Path(folder, "network.bin")
         import_openvino().serialize(model, str(graph), str(constants))

@@ -18,7 +18,8 @@ class Tap:
 
     Attributes:
         name: of the layer.
-        pitch: pixels between neighbouring cells of its maps, (down, across), or None (see `cam.heatmap.covered`).
+        cell_stride: pixels between neighbouring cells of its maps, (down, across), or None (see
+            `cam.heatmap.photo_extent`).
         weight, bias: float32 (K, classes) and (classes,) where the scores are a linear head on these maps, else None.
     """
 
@@ -29,11 +30,11 @@ class Tap:
         scores: keras.KerasTensor,
         *,
         name: str,
-        pitch: tuple[float, float] | None,
+        cell_stride: tuple[float, float] | None,
         head: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None),
     ):
         self.name = name
-        self.pitch = pitch
+        self.cell_stride = cell_stride
         self.weight, self.bias = head
         self._maps, self._scores = maps, scores
         whole = keras.Model(network.inputs[0], [maps, scores])
@@ -84,13 +85,13 @@ class Probe:
         scores: float32 (classes,), the logits.
         input_size: (width, height) of what the network sees, in pixels.
         input_range: highest less lowest number of the preprocessed photo; the levels of noise are shares of it.
-        weight, bias, pitch: as the tap has them.
+        weight, bias, cell_stride: as the tap has them.
     """
 
     def __init__(self, tap: Tap, pixels: np.ndarray, run: Run):
         """Run the network once on float32 (height, width, 3), preprocessed."""
         self._tap, self._pixels, self._run = tap, pixels, run
-        self.weight, self.bias, self.pitch = tap.weight, tap.bias, tap.pitch
+        self.weight, self.bias, self.cell_stride = tap.weight, tap.bias, tap.cell_stride
         height, width, _ = pixels.shape
         self.input_size = (width, height)
         self.input_range = float(np.ptp(pixels))

@@ -82,7 +82,7 @@ def layer_tensor(network: keras.Model, name: str) -> keras.KerasTensor:
     return found[-1]
 
 
-def cell_pitch(network: keras.Model, layer: keras.KerasTensor | str) -> tuple[float, float] | None:
+def cell_stride(network: keras.Model, layer: keras.KerasTensor | str) -> tuple[float, float] | None:
     """Pixels of the input between neighbouring cells of a map, (down, across), or None where it cannot be known.
 
     It cannot where the map has the same size for all photos, or where its layers take one size of photo only.

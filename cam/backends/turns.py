@@ -1,65 +1,46 @@
-"""A line for work that keeps the processors busy: first come, first served, and who waits long is told the place.
+"""A FIFO semaphore for CPU-bound work, which tells those who wait long; and the forward passes that run in it.
 
-Forward passes stand in one line, photos to be decoded in others. Each pass waits for a turn of its own: whoever needs
-many, for finer maps or other methods, stands at the end of the line again for each, so that others come in between.
+Each pass waits for a turn of its own: a method of many passes stands at the end of the line again for each, so that
+others come in between. `threading.BoundedSemaphore` would let the thread that just gave its turn back take it again,
+before those that wait wake up.
 """
 
+import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass
-from functools import partial
+from functools import cache
 
-# A wait shorter than this many seconds is not worth a word.
+import numpy as np
+
+from cam.errors import ModelError
+
+# A wait shorter than this many seconds is not told; a longer one again and again, after as many.
 PATIENCE = 0.5
-# Who stops waiting to begin anew finds the place kept for so many seconds.
-PLACE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class _Teller:
-    context: Context
-    tell: Callable[[int], None]
-    owner: object
-
-
-_teller: ContextVar[_Teller | None] = ContextVar("teller", default=None)
+# Called with True while this thread waits for a turn, again and again, and with False when its turn has come.
+OnWait = Callable[[bool], None]
+_on_wait: ContextVar[tuple[Context, OnWait] | None] = ContextVar("on_wait", default=None)
+_WHAT_TO_DO = "Choose another photo or another network."
 
 
 @contextmanager
-def telling(tell: Callable[[int], None], owner: object = None) -> Iterator[None]:
-    """Within, who waits for a turn is told the place in the line whenever it changes: 1 is the next, and 0 the turn.
+def telling(on_wait: OnWait) -> Iterator[None]:
+    """Call `on_wait` inside the block whenever this thread waits long for a turn; what it raises ends the wait.
 
-    Args:
-        tell: called with the place by the thread that waits, in the context that there is here: a cache of Streamlit
-            does not keep what it shows. What it raises ends the wait.
-        owner: who waits. When `tell` ends its wait, its place is kept for the next one: others go past meanwhile, and
-            who comes back within `PLACE_SECONDS` stands there again. None gives the place up.
+    It is called in the context of this call, not in the one of the wait: a cache of Streamlit keeps what is shown in
+    its own context.
     """
-    token = _teller.set(_Teller(copy_context(), tell, owner))
+    token = _on_wait.set((copy_context(), on_wait))
     try:
         yield
     finally:
-        _teller.reset(token)
-
-
-def _tell_nobody(place: int) -> None:
-    pass
-
-
-@dataclass(eq=False)
-class _Place:
-    """A place in a line: of whom, and when it was left (None while somebody stands there)."""
-
-    owner: object
-    left: float | None = None
+        _on_wait.reset(token)
 
 
 class Turns:
-    """So many turns at a time; `with turns:` waits for one and gives it back, however the block ends.
+    """A semaphore of `slots` turns that are given first come, first served; `with turns:` takes one.
 
     Attributes:
         free: turns that nobody has now.
@@ -68,87 +49,94 @@ class Turns:
 
     def __init__(self, slots: int):
         self.free, self.served = slots, 0
-        self._line: deque[_Place] = deque()
-        self._changed = threading.Condition()
-
-    def __enter__(self) -> None:
-        known = _teller.get()
-        with self._changed:
-            mine = self._stand(known.owner if known else None)
-        try:
-            tell = self._wait(mine, known)
-        except BaseException:
-            self._leave(mine)
-            raise
-        try:
-            tell(0)
-        except BaseException:
-            with self._changed:
-                self._line.appendleft(mine)
-            self._leave(mine)
-            self.__exit__()
-            raise
-
-    def __exit__(self, *error: object) -> None:
-        with self._changed:
-            self.free += 1
-            self._changed.notify_all()
+        self._line: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """How many stand in the line now."""
-        with self._changed:
-            return len(self._standing())
+        """Count those who stand in the line now."""
+        return len(self._line)
 
-    def _stand(self, owner: object) -> _Place:
-        """The place that was kept for the owner, or one at the end; those that were kept long enough go."""
-        long_ago = time.monotonic() - PLACE_SECONDS
-        for place in [place for place in self._line if place.left is not None]:
-            if place.left < long_ago:
-                self._line.remove(place)
-            elif place.owner is owner:
-                place.left = None
-                return place
-        self._line.append(_Place(owner))
-        return self._line[-1]
+    def __enter__(self) -> None:
+        mine = threading.Event()
+        with self._lock:
+            self._line.append(mine)
+            self._give()
+        try:
+            self._wait(mine)
+        except BaseException:
+            with self._lock:
+                if mine.is_set():
+                    self.free += 1
+                else:
+                    self._line.remove(mine)
+                self._give()
+            raise
 
-    def _leave(self, mine: _Place) -> None:
-        with self._changed:
-            if mine.owner is None:
-                self._line.remove(mine)
-            else:
-                mine.left = time.monotonic()
-            self._changed.notify_all()
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self.free += 1
+            self._give()
 
-    def _wait(self, mine: _Place, known: _Teller | None) -> Callable[[int], None]:
-        """Take a turn when it comes; returns whom to tell so, a function that does nothing where nobody was told."""
-        if self._takes(mine, timeout=PATIENCE if known else None):
-            return _tell_nobody
-        told = 0
-        while not self._takes(mine, told=told):
-            with self._changed:
-                told = self._place(mine)
-            # Without the lock, because it may take a while.
-            known.context.run(known.tell, told)
-        return partial(known.context.run, known.tell)
-
-    def _takes(self, mine: _Place, *, told: int | None = None, timeout: float | None = None) -> bool:
-        """Wait for a turn and take it; False if the place is no longer the one that was told, or in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_next(mine) or told not in (None, self._place(mine)), timeout)
-            if not self._is_next(mine):
-                return False
-            self._line.remove(mine)
+    def _give(self) -> None:
+        """Hand free turns to those who came first; the lock is held."""
+        while self.free and self._line:
             self.free -= 1
             self.served += 1
-            self._changed.notify_all()
-        return True
+            self._line.popleft().set()
 
-    def _place(self, mine: _Place) -> int:
-        return 1 + self._standing().index(mine)
+    def _wait(self, mine: threading.Event) -> None:
+        known = _on_wait.get()
+        if known is None:
+            mine.wait()
+            return
+        context, on_wait = known
+        told = False
+        while not mine.wait(PATIENCE):
+            told = True
+            context.run(on_wait, True)
+        if told:
+            context.run(on_wait, False)
 
-    def _is_next(self, mine: _Place) -> bool:
-        return self.free > 0 and self._standing()[0] is mine
 
-    def _standing(self) -> list[_Place]:
-        return [place for place in self._line if place.left is None]
+def default_passes() -> int:
+    """Forward passes that run at a time: one for every two cores.
+
+    More would only wait and hold more memory. Where TensorFlow's own variable gives it another number of cores, a pass
+    has that many, whatever runs it.
+    """
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2))
+
+
+@cache
+def pass_turns(passes: int) -> Turns:
+    """The turns that all networks of this process share that run so many passes at a time."""
+    return Turns(passes)
+
+
+@contextmanager
+def run_pass(turns: Turns, *failures: type[Exception]) -> Iterator[None]:
+    """Wait for a turn to run a network once in the block.
+
+    Args:
+        turns: the line in which it waits.
+        failures: what the runtime raises of its own, besides MemoryError and RuntimeError.
+
+    Raises:
+        ModelError: the runtime failed; the text says at what, and the cause is chained.
+    """
+    with turns:
+        try:
+            yield
+        except (MemoryError, RuntimeError, *failures) as error:
+            # TensorFlow's own, which is no MemoryError.
+            no_room = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+            reason = "there is not enough memory" if no_room else f"it stopped with a {type(error).__name__}"
+            raise ModelError(f"The network failed on this photo: {reason}. {_WHAT_TO_DO}") from error
+
+
+def check_finite(array: np.ndarray) -> np.ndarray:
+    """Return the same array (ModelError where it holds NaN or infinity: nothing can be told from that)."""
+    if not np.isfinite(array).all():
+        raise ModelError(f"The network failed on this photo: what it computed are not all numbers. {_WHAT_TO_DO}")
+    return array

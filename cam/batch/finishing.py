@@ -12,7 +12,7 @@ from cam.batch.rows import explained_row, failed_row
 from cam.batch.sources import read_photo
 from cam.errors import ImageError
 from cam.explanation import Prediction, Scored
-from cam.heatmap import Span, covered, enlarged
+from cam.heatmap import Extent, photo_extent, resize_map
 from cam.images.open import open_image
 from cam.localization import Box, boxes
 
@@ -34,14 +34,14 @@ class Heat:
     input_size: tuple[int, int]
     classes: Sequence[Prediction]
     cells: np.ndarray
-    span: Span
+    span: Extent
 
 
 def heat_of(explanation: Scored, top: int) -> Heat:
     """The `top` best classes and the map of the best."""
     classes = explanation.top(top)
     cells = explanation.class_map(classes[0].index)
-    span = covered(cells.shape, explanation.input_size, explanation.pitch)
+    span = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
     return Heat(explanation.input_size, classes, cells, span)
 
 
@@ -58,7 +58,7 @@ def finished_row(
         write: called with the name and the content of each picture.
     """
     start = time.perf_counter()
-    heatmap = enlarged(heat.cells, photo.shown_size, heat.span)
+    heatmap = resize_map(heat.cells, photo.shown_size, heat.span)
     found = boxes(heatmap, _THRESHOLD)
     names = {kind: picture_name(kind, photo.number, photo.path) for kind in save}
     try:

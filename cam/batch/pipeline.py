@@ -22,7 +22,7 @@ from cam.batch.finishing import finished_row, heat_of
 from cam.batch.plan import Settings
 from cam.batch.reading import Loaded, Unreadable, load_photo
 from cam.batch.rows import failed_row, table_of
-from cam.grouping import batches
+from cam.model import group_batches
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -83,7 +83,7 @@ def explained_parts(
         explain = partial(explainers.submit, _explained, model, top=settings.top, finish=finish, report=count)
         before: _Open | None = None
         for number, reading in _ahead(readers, parts, partial(model.input_size, fit=settings.fit)):
-            begun = _begun(number, (future.result() for future in reading), explain, model.together, count)
+            begun = _begun(number, (future.result() for future in reading), explain, model.batch_size, count)
             if before is not None:
                 yield _closed(before)
             before = begun
@@ -131,7 +131,7 @@ def _begun(
             failed[photo.number] = failed_row(photo.path, photo.error, photo.seconds)
             report(1)
 
-    explained = [explain(batch) for batch in batches(readable(), lambda photo: photo.pixels.size, together)]
+    explained = [explain(batch) for batch in group_batches(readable(), lambda photo: photo.pixels.size, together)]
     return _Open(number, failed, explained)
 
 

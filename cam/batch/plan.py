@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from cam.backends.openvino_import import is_installed
+from cam.backends.imports import has_openvino
 from cam.batch.sources import is_address
-from cam.models.registry import spec_of
+from cam.models.registry import LibraryOptions, spec_of
 
 # Photos that are read, explained and stored together: enough that like shapes meet, few enough to hold and to lose.
 PART = 128
@@ -68,17 +68,17 @@ class Plan:
         return {"format": _FORMAT} | settings | about
 
 
-def network_digest(name: str) -> str:
+def network_digest(name: str, options: LibraryOptions | None = None) -> str:
     """What decides the numbers of a network to the last digit, as text: the SHA-256 of its weights, and what runs it.
 
     Raises:
         ModelError: there is no such network.
     """
-    spec = spec_of(name)
+    spec = spec_of(name, options)
     path = spec.source.find()
     if path is None:
         return ""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     # Whatever is installed, TensorFlow runs a network without a linear head.
-    return f"{digest} by OpenVINO" if is_installed() and spec.exact is not False else digest
+    return f"{digest} by OpenVINO" if has_openvino() and spec.exact is not False else digest

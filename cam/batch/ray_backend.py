@@ -22,7 +22,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from cam.batch.pipeline import Part, explained_parts
-from cam.batch.plan import Settings, network_digest
+from cam.batch.plan import Settings
 from cam.batch.rows import SCHEMA, parquet_bytes
 from cam.batch.sources import is_address
 from cam.cli.network import native_messages_held
@@ -92,6 +92,7 @@ def cluster_parts(
     settings: Settings,
     *,
     load: "Callable[[], Model]",
+    digest: Callable[[], str],
     weights: str,
     write: Callable[[str, bytes], None],
     report: Callable[[int], None],
@@ -103,7 +104,8 @@ def cluster_parts(
         parts: what to do.
         settings: how.
         load: gives the network; called by each actor.
-        weights: `network_digest`, which must be the same on all machines.
+        digest: gives `network_digest` on its machine; called by each actor.
+        weights: the digest here, which must be the same on all machines.
         write: called with the name and the content of each picture that is to be saved.
         report: called with how many more photos are done.
 
@@ -113,7 +115,7 @@ def cluster_parts(
     ray = _imported()
     with _silenced(ray):
         try:
-            for found in _dataset(cluster, parts, (load, settings, weights)).iter_batches(
+            for found in _dataset(cluster, parts, (load, digest, settings, weights)).iter_batches(
                 batch_size=None, batch_format="pyarrow"
             ):
                 for row in found.to_pylist():
@@ -185,12 +187,20 @@ def _dataset(cluster: Cluster, parts: Iterable[Part], network: tuple):
 class _Explainer:
     """An actor, in a process of its own: holds the network and makes the tables of parts."""
 
-    def __init__(self, load: "Callable[[], Model]", settings: Settings, weights: str, cores: int, folder: str):
+    def __init__(
+        self,
+        load: "Callable[[], Model]",
+        digest: Callable[[], str],
+        settings: Settings,
+        weights: str,
+        cores: int,
+        folder: str,
+    ):
         self._settings, self._cores, self._folder = settings, cores, folder
         self._model = self._refusal = None
         # Said by the first part, because Ray would take what is raised here for a process that died.
         try:
-            if network_digest(settings.model) != weights:
+            if digest() != weights:
                 raise ClusterError(
                     f"The weights of {settings.model} on {socket.gethostname()} are missing or not those of the "
                     "machine that began, or only one of the two has OpenVINO. Install the same on every machine."

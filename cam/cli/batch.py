@@ -17,6 +17,7 @@ from cam.batch.sources import SourceError, find_photos, is_address, listed_paths
 from cam.cli.network import loaded_network
 from cam.cli.options import fit_option, model_option, top_option
 from cam.cli.progress import progress
+from cam.settings import library_options
 
 # What a shell itself returns for a command that was interrupted.
 _INTERRUPTED = 130
@@ -105,10 +106,11 @@ def batch(
     photos = _photos(sources, recursive, Path(output))[:limit]
     if not photos:
         raise SourceError(f"There is no photo in {', '.join(sources)}.")
-    weights = network_digest(model)
+    digest = partial(_digest, model)
+    weights = digest()
     plan = Plan(photos, Settings(model, fit, top, save), weights)
     load = partial(loaded_network, model, many=True)
-    who = _by_ray(load, weights, address, actors) if engine == "ray" else {"load": load}
+    who = _by_ray(load, digest, weights, address, actors) if engine == "ray" else {"load": load}
     try:
         with progress("photos") as report:
             summary = run(plan, folder=Path(output), **who, resume=resume, report=report)
@@ -120,9 +122,16 @@ def batch(
         raise click.exceptions.Exit(1)
 
 
-def _by_ray(load: Callable, weights: str, address: str | None, actors: int | None) -> dict[str, Callable]:
+def _digest(model: str) -> str:
+    return network_digest(model, library_options())
+
+
+def _by_ray(
+    load: Callable, digest: Callable[[], str], weights: str, address: str | None, actors: int | None
+) -> dict[str, Callable]:
     """What `run` is given so that Ray does the work: what connects to it, and what hands out the parts."""
-    return {"load": partial(connected, address, actors), "work": partial(cluster_parts, load=load, weights=weights)}
+    work = partial(cluster_parts, load=load, digest=digest, weights=weights)
+    return {"load": partial(connected, address, actors), "work": work}
 
 
 def _photos(sources: tuple[str, ...], recursive: bool, output: Path) -> list[str]:

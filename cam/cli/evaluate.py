@@ -18,7 +18,7 @@ from cam.evaluation.contact_sheet import Case, contact_sheet
 from cam.evaluation.plots import evaluation_figure
 from cam.evaluation.results import ClassResult, Evaluation, PhotoResult, record
 from cam.evaluation.run import evaluate as evaluated
-from cam.figure import figure_bytes
+from cam.figure import encode_figure
 from cam.images.open import open_image
 
 # Rows of the table of classes at either end, and photos under each heading of the contact sheet.
@@ -120,7 +120,7 @@ def _class_lines(classes: tuple[ClassResult, ...]) -> list[str]:
 
 def _write(output: Path, found: Evaluation, explain: partial, settings: dict[str, object]) -> None:
     (output / _NUMBERS).write_text(json.dumps(record(found, settings), indent=1), encoding="utf-8")
-    (output / _PLOT).write_bytes(figure_bytes(evaluation_figure(found, _title(settings)), "png"))
+    (output / _PLOT).write_bytes(encode_figure(evaluation_figure(found, _title(settings)), "png"))
     _sheet(found, explain).save(output / _SHEET)
     click.echo(f"Written to {output}: {_NUMBERS}, {_PLOT}, {_SHEET}", err=True)
 

@@ -15,9 +15,11 @@ from cam.cli.options import fit_option, model_option, top_option
 from cam.cli.progress import progress
 from cam.errors import CamError, ImageError, LabelError
 from cam.explanation import Prediction, Scored
-from cam.export import Look, drawn, figure_file, file_stem, percent
+from cam.export import HeatStyle, draw_overlay, make_figure_file
+from cam.formatting import format_percent, slugify
 from cam.images.open import open_image
 from cam.methods import METHODS
+from cam.model import ExplainOptions
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -36,7 +38,7 @@ class _Wanted:
     """What is asked of each photo; `taken` are the names of the pictures that were written so far."""
 
     network: "Model"
-    options: dict[str, object]
+    options: ExplainOptions
     class_index: int | None
     top: int
     folder: Path | None
@@ -114,7 +116,7 @@ def explain(
       python -m cam explain cat.jpg dog.jpg --class tabby -o pictures
     """
     network = loaded_network(model)
-    options = {"fit": fit, "method": method, "layer": layer, "detail": detail}
+    options = ExplainOptions(fit, method, layer, detail)
     facts = _print_all(photos, _Wanted(network, options, _class_index(network, wanted), top, output), as_json)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -152,7 +154,7 @@ def _explained(path: str, asked: _Wanted) -> _Result:
     # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
     data = read_photo(path)
     image = open_image(data)
-    explanation = asked.network.explain(image, **asked.options)
+    explanation = asked.network.explain_with(image, asked.options)
     classes = explanation.top(asked.top)
     chosen = classes[0] if asked.class_index is None else explanation.prediction(asked.class_index)
     save = partial(_save, asked, path, explanation=explanation, chosen=chosen)
@@ -174,14 +176,14 @@ def _compute(explanation: Scored, chosen: Prediction) -> None:
 def _save(asked: _Wanted, path: str, image: Image.Image, *, explanation: Scored, chosen: Prediction) -> dict[str, Path]:
     """Write the overlay and the figure of a photo; the files by what they are."""
     _compute(explanation, chosen)
-    stem, look = _free_stem(asked, path, chosen), Look()
+    stem, look = _free_stem(asked, path, chosen), HeatStyle()
     about = f"{_class_text(chosen)} · {asked.network.spec.title} · {Path(path).name}"
-    title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
+    title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
     files = {"overlay": asked.folder / f"{stem}.png", "figure": asked.folder / f"{stem}-figure.png"}
     try:
         asked.folder.mkdir(parents=True, exist_ok=True)
-        drawn(image, explanation, chosen, look).save(files["overlay"], compress_level=3)
-        content = figure_file(image, explanation, chosen, look, title=title, note=about, format="png")
+        draw_overlay(image, explanation, chosen, look).save(files["overlay"], compress_level=3)
+        content = make_figure_file(image, explanation, chosen, look, title=title, note=about, format="png")
         files["figure"].write_bytes(content)
     except OSError as error:
         raise FileError(f"{error.filename or asked.folder} cannot be written: {error.strerror or error}.") from error
@@ -190,7 +192,7 @@ def _save(asked: _Wanted, path: str, image: Image.Image, *, explanation: Scored,
 
 def _free_stem(asked: _Wanted, path: str, chosen: Prediction) -> str:
     """A name that no other photo's pictures of this call have, though it may be called the same in another folder."""
-    base = file_stem(Path(path).stem, chosen.label, asked.network.spec.name)
+    base = slugify(Path(path).stem, chosen.label, asked.network.spec.name)
     stem, number = base, 2
     while stem.casefold() in asked.taken:
         stem, number = f"{base}-{number}", number + 1
@@ -199,7 +201,7 @@ def _free_stem(asked: _Wanted, path: str, chosen: Prediction) -> str:
 
 
 def _class_text(prediction: Prediction) -> str:
-    return f"{prediction.label}, {percent(prediction.probability)}, score {prediction.score:.2f}"
+    return f"{prediction.label}, {format_percent(prediction.probability)}, score {prediction.score:.2f}"
 
 
 def _text(result: _Result, network: "Model") -> str:
@@ -212,7 +214,7 @@ def _text(result: _Result, network: "Model") -> str:
     if chosen not in result.classes:
         ranked.append((explanation.rank(chosen.index), chosen))
     lines = [
-        f"{place:>5}  {percent(row.probability):>11}  score {row.score:6.2f}  {row.label} ({row.index})"
+        f"{place:>5}  {format_percent(row.probability):>11}  score {row.score:6.2f}  {row.label} ({row.index})"
         for place, row in ranked
     ]
     drawn_files = [f"       {what} of {chosen.label}: {path}" for what, path in result.pictures.items()]

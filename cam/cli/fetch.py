@@ -9,6 +9,7 @@ from cam.cli.names import NetworkName
 from cam.errors import ModelError
 from cam.models.registry import ModelSpec, list_models
 from cam.models.weights import megabytes
+from cam.settings import library_options
 
 
 @click.command()
@@ -30,7 +31,7 @@ def fetch(networks: tuple[ModelSpec, ...], everything: bool) -> None:
         raise click.UsageError(
             "Give the name of at least one network, or --all. They are listed by: python -m cam models"
         )
-    specs = list_models() if everything else list(dict.fromkeys(networks))
+    specs = list_models(library_options()) if everything else list(dict.fromkeys(networks))
     _announce(specs)
     done = [_fetch(spec) for spec in specs]
     if not all(done):

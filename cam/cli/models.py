@@ -4,8 +4,9 @@ import json
 
 import click
 
-from cam.models.registry import ModelSpec, list_models, own_problem
+from cam.models.registry import ModelSpec, custom_models_problem, list_models
 from cam.models.weights import megabytes
+from cam.settings import library_options
 
 _NONE = "-"
 # Of each column: its heading, and the cell of a network. Numbers are aligned right.
@@ -37,8 +38,9 @@ def models(as_json: bool) -> None:
     HERE        whether its weights are on this machine (see: fetch)
     SIZE        of its weights file
     """
-    specs = list_models()
-    if problem := own_problem():
+    options = library_options()
+    specs = list_models(options)
+    if problem := custom_models_problem(options):
         click.echo(problem, err=True)
     if as_json:
         click.echo(json.dumps([_facts(spec) for spec in specs], indent=2, ensure_ascii=False))

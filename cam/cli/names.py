@@ -4,6 +4,7 @@ import click
 
 from cam.errors import ModelError
 from cam.models.registry import ModelSpec, find_spec
+from cam.settings import library_options
 
 
 class NetworkName(click.ParamType):
@@ -15,6 +16,6 @@ class NetworkName(click.ParamType):
         if isinstance(value, ModelSpec):
             return value
         try:
-            return find_spec(str(value))
+            return find_spec(str(value), library_options())
         except ModelError as error:
             self.fail(str(error), param, ctx)

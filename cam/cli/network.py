@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING
 
 from cam.errors import CamError
+from cam.settings import library_options
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -27,7 +28,7 @@ def loaded_network(name: str, *, many: bool = False) -> "Model":
         # It takes a while to import, and --help does not need it.
         from cam.model import load_model
 
-        return load_model(name)
+        return load_model(name, options=library_options())
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import click
 
 from cam.errors import ModelError
 from cam.models.registry import default_model, spec_of
+from cam.settings import library_options
 
 
 def _known(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     if value is None:
-        return default_model().name
+        return default_model(library_options()).name
     try:
-        spec_of(value)
+        spec_of(value, library_options())
     except ModelError as error:
         raise click.BadParameter(str(error)) from error
     return value

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cam.custom_models.allowed import ACTIVATIONS, LAYERS, MODELS, NUMBERS, OPERATIONS, POLICIES
 from cam.errors import ModelError
+from cam.formatting import shorten
 
 _DEPTH = 100
 _DILATION = 64
@@ -215,8 +216,7 @@ _SPECIAL: dict[str, Callable] = {
 
 
 def _quoted(value: object) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+    return repr(shorten(str(value)))
 
 
 def _count(number: int) -> str:

@@ -1,6 +1,5 @@
 """A class's own model files: where they are and what they are called. They are not read here, nor is Keras imported."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import ClassVar
 
 from cam.custom_models.sidecar import Sidecar, read_sidecar
 from cam.errors import ModelError
+from cam.formatting import slugify
 from cam.models.weights import megabytes
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -116,6 +116,11 @@ def list_own(folder: Path | None, extra: Sequence[Path] = ()) -> list[OwnModel]:
 
 
 def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        kind = "a file" if folder.exists() else "not there"
+        raise ModelError(
+            f"CAM_MODELS must name a folder, and '{folder}' is {kind}. Create it or unset CAM_MODELS.",
+        )
     try:
         entries = sorted(folder.iterdir(), key=lambda path: (path.name.casefold(), path.name))
     except OSError as error:
@@ -150,7 +155,7 @@ def _named(files: list[Path]) -> list[tuple[str, Path]]:
 
 def _slug(text: str) -> str:
     """A text as a part of a link; "@" and "/" have a meaning there."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+    return slugify(text, ascii_only=True) or "model"
 
 
 def _size(size: int) -> str:

@@ -1,14 +1,20 @@
-"""Open a class's own model from its file, after everything that could go wrong was looked at."""
+"""Open a custom model from its file, after everything that could go wrong was looked at, and complete its row."""
 
+import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from cam.custom_models.archive import read_contents
 from cam.custom_models.config import checked_config
+from cam.custom_models.inference import guess
 from cam.custom_models.memory import Demand, build, measure
+from cam.custom_models.sidecar import Sidecar, read_sidecar
 from cam.errors import ModelError
+from cam.formatting import shorten
+from cam.models.registry import ModelSpec
 from cam.models.weights import megabytes
 
 
@@ -46,6 +52,28 @@ def open_own(path: Path, *, limit_bytes: int) -> keras.Model:
     return network
 
 
+def complete_spec(spec: ModelSpec, network: keras.Model) -> ModelSpec:
+    """Fill the gaps in the row of a custom model from the network that was loaded; another row stays as it is.
+
+    Raises:
+        ModelError: the file beside the model cannot be understood, or does not fit the network.
+    """
+    if not spec.own:
+        return spec
+    sidecar = read_sidecar(spec.sidecar) if spec.sidecar else Sidecar()
+    known = guess(network, sidecar, title=spec.title)
+    return replace(
+        spec,
+        title=known.title,
+        labels=known.labels,
+        preprocessing=known.preprocessing,
+        size=known.size,
+        whole_size=known.size,
+        parameters=sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        guessed=known.guessed,
+    )
+
+
 def _check_limit(demand: Demand, limit_bytes: int) -> None:
     total = demand.weight_bytes + demand.largest_bytes
     if total > limit_bytes:
@@ -66,4 +94,4 @@ def _check_whole(demand: Demand, numbers: int) -> None:
 
 def _first_line(error: Exception) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else f"{line[:200]}..."
+    return shorten(line, 200)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cam.errors import ModelError
+from cam.formatting import shorten
 from cam.models.preprocessing import PREPROCESSINGS
 
 SIZES = (16, 1024)
@@ -101,8 +102,7 @@ def _size(value: object) -> str | None:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:60]}..."
+    return shorten(json.dumps(value, ensure_ascii=False))
 
 
 _CHECKS: dict[str, Callable[[object], str | None]] = {

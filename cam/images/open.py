@@ -47,7 +47,7 @@ def open_image(source: str | Path | bytes | BinaryIO, *, draft: bool = True) -> 
     Raises:
         ImageError: no image, damaged or cut off, over 50 MB, over 40 megapixels, or a side under 16 pixels.
     """
-    return _opened(_read(source), _to_rgb, draft)
+    return _opened(_read(source), convert_to_rgb, draft)
 
 
 def open_small(data: bytes, most_pixels: int) -> Image.Image:
@@ -55,9 +55,9 @@ def open_small(data: bytes, most_pixels: int) -> Image.Image:
 
     def small(image: Image.Image) -> Image.Image:
         if (share := most_pixels / (image.width * image.height)) >= 1:
-            return _to_rgb(image)
+            return convert_to_rgb(image)
         # What is RGB already need not be there twice.
-        photo = image if image.mode == "RGB" and not image.has_transparency_data else _to_rgb(image)
+        photo = image if image.mode == "RGB" and not image.has_transparency_data else convert_to_rgb(image)
         return photo.resize([max(1, round(side * share**0.5)) for side in photo.size], Image.Resampling.BOX)
 
     return _opened(_read(data), small, True)
@@ -89,7 +89,8 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
     return data
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def convert_to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode as RGB: transparency on white, grey of more than 8 bits rescaled."""
     if image.mode.startswith("I;16"):
         return _in_bands(image, lambda band: _rescaled(np.asarray(band), 0, 65535))
     if image.mode in ("I", "F"):

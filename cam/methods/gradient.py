@@ -1,13 +1,14 @@
-"""Maps from one gradient: of a class's score with respect to the features, written g[y, x, k].
+"""CAM itself, and maps from one gradient: of a class's score with respect to the features, written g[y, x, k].
 
 On a linear head (global average pooling and one dense layer) g[y, x, k] = weight[k, c] / (h * w) everywhere, and
-Grad-CAM, HiResCAM and XGrad-CAM all are the class activation map divided by h * w.
+Grad-CAM, HiResCAM and XGrad-CAM all are CAM divided by h * w.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from cam.errors import ModelError
 from cam.methods.probe import Probe, Report, no_report, one_class, one_gradient, weighted_sum
 
 # Finer-CAM's comparison strength and number of references, those of its paper's experiments.
@@ -15,6 +16,28 @@ STRENGTH = 0.6
 REFERENCES = 3
 # A map whose sum is this small a share of its absolute sum is one that sums to zero.
 _CANCELLED = 1e-6
+
+
+def cam(probe: Probe, index: int, report: Report = no_report) -> np.ndarray:
+    """float32 (h, w), signed, in units of the score: what each place adds to the score of class `index`. No pass.
+
+    Zhou, Khosla, Lapedriza, Oliva & Torralba, Learning Deep Features for Discriminative Localization, CVPR 2016,
+    equation 2:
+
+        map[y, x] = sum_k weight[k, c] * features[y, x, k]
+
+    Its mean plus the class's bias is the score, exactly.
+
+    Raises:
+        ModelError: the scores are not a linear head on these features.
+    """
+    if probe.weight is None:
+        raise ModelError(
+            "CAM needs global average pooling and one dense layer right behind the chosen layer, and this network has "
+            "something else there. Choose the last layer of a network that has them, or another method: HiResCAM "
+            "and Grad-CAM are the same map where CAM exists."
+        )
+    return probe.features @ probe.weight[:, index]
 
 
 def grad_cam(probe: Probe, index: int, report: Report = no_report) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy
 
-from cam.heatmap import covered, enlarged
+from cam.heatmap import photo_extent, resize_map
 from cam.methods.probe import Probe, Report, batches, no_report, weighted_sum
 
 # A score that is this small a share of the largest drop is none to divide by.
@@ -62,10 +62,10 @@ def ablation_cam(probe: Probe, index: int, report: Report = no_report) -> np.nda
 
 def _masks(probe: Probe, chosen: np.ndarray) -> np.ndarray:
     """float32 (n, height, width), 0 to 1: the chosen feature maps at the size of the input."""
-    span = covered(probe.features.shape, probe.input_size, probe.pitch)
-    return np.stack([_normalized(enlarged(probe.features[:, :, k], probe.input_size, span)) for k in chosen])
+    extent = photo_extent(probe.features.shape, probe.input_size, probe.cell_stride)
+    return np.stack([_scale_to_one(resize_map(probe.features[:, :, k], probe.input_size, extent)) for k in chosen])
 
 
-def _normalized(cells: np.ndarray) -> np.ndarray:
+def _scale_to_one(cells: np.ndarray) -> np.ndarray:
     lowest, highest = cells.min(), cells.max()
     return (cells - lowest) / (highest - lowest) if highest > lowest else np.zeros_like(cells)

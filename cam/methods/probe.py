@@ -1,4 +1,4 @@
-"""What a method sees of a network: one photo, at one layer. NumPy in and out; `cam.backends.probe.Probe` is one."""
+"""The interface between a method and a network: one photo, at one layer. `cam.backends.probe.Probe` implements it."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -14,14 +14,14 @@ Report = Callable[[int, int], None]
 
 
 class Probe(Protocol):
-    """One photo in one network, listened to at one layer; the arrays are not written to.
+    """One photo in one network, seen at one layer; the arrays are not written to.
 
     Attributes:
         features: float32 (h, w, K), the layer's activations.
         scores: float32 (classes,), the logits.
         input_size: (width, height) in pixels of what the network sees.
         input_range: highest less lowest number of the preprocessed photo.
-        pitch: pixels between neighbouring cells, (down, across), or None (see `cam.heatmap.covered`).
+        cell_stride: pixels between neighbouring cells, (down, across), or None (see `cam.heatmap.photo_extent`).
         weight: float32 (K, classes) where the scores are global average pooling and one dense layer on these features,
             else None.
     """
@@ -30,7 +30,7 @@ class Probe(Protocol):
     scores: np.ndarray
     input_size: tuple[int, int]
     input_range: float
-    pitch: tuple[float, float] | None
+    cell_stride: tuple[float, float] | None
     weight: np.ndarray | None
 
     def gradients(self, direction: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ class Probe(Protocol):
 
 
 def no_report(done: int, total: int) -> None:
-    """Nobody wants to know how far a method is."""
+    """Ignore the progress of a method."""
 
 
 def one_class(probe: Probe, index: int) -> np.ndarray:

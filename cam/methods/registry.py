@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cam.errors import ModelError
-from cam.methods import eigen_cam, grad_cam_plus_plus, gradient, linear, perturbation
+from cam.methods import eigen_cam, grad_cam_plus_plus, gradient, perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Method:
         linear_only: whether it needs global average pooling and one dense layer right behind the features.
         class_free: whether the map is the same for every class.
         shared: whether a map's numbers are smaller the more cells share the score, as gradients behind an average are.
-        passes: from the number K of feature maps to the passes that `compute` needs beyond that of the probe itself.
+        passes: from the number K of feature maps to the passes that `compute` needs besides that of the probe itself.
         compute: (probe, class index, report) -> float32 (h, w); report(done, total) is called as passes are done, and
             an exception raised in it ends the computation.
     """
@@ -38,6 +38,10 @@ class Method:
     passes: Callable[[int], int]
     compute: Callable[..., np.ndarray]
 
+    def __reduce__(self) -> "tuple[Callable[[str], Method], tuple[str]]":
+        # Its functions cannot be pickled, and every process has the same rows.
+        return find_method, (self.name,)
+
 
 _ROWS = (
     Method(
@@ -48,7 +52,7 @@ _ROWS = (
         signed=True,
         linear_only=True,
         passes=lambda maps: 0,
-        compute=linear.cam,
+        compute=gradient.cam,
     ),
     Method(
         name="grad-cam",

@@ -6,7 +6,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from cam.backends.keras_import import import_keras
+from cam.backends.imports import import_keras
 from cam.sandbox import call_apart
 
 CONVOLUTION, POOLING, FLATTEN, DENSE = "convolution", "pooling", "flatten", "dense"

@@ -2,20 +2,51 @@
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+import platformdirs
+
+from cam.backends.turns import default_passes
 from cam.custom_models.discovery import SUFFIXES, OwnFile, OwnModel, list_own
-from cam.errors import CamError, ModelError
+from cam.errors import ModelError
 from cam.models.catalog import FAMILIES, Family, Row
 from cam.models.weights import KerasFile, Source, Wheel
-from cam.settings import read_settings
 
 if TYPE_CHECKING:
     import keras
+
+
+def default_models_folder() -> Path | None:
+    """The folder `models` beside `streamlit_app.py`, None where there is none.
+
+    An installed package has no app beside it, and a folder of that name there would be someone else's.
+    """
+    project = Path(__file__).parents[2]
+    folder = project / "models"
+    return folder if folder.is_dir() and (project / "streamlit_app.py").is_file() else None
+
+
+@dataclass(frozen=True)
+class LibraryOptions:
+    """Folders and limits of the library.
+
+    Attributes:
+        models_folder: where custom models are, or None.
+        model_files: custom models outside that folder.
+        model_bytes: the most memory that the weights of a custom model and its largest output may take together.
+        cache_folder: where converted networks are kept.
+        passes: forward passes that run at a time, of all networks that are loaded with the same number.
+    """
+
+    models_folder: Path | None = field(default_factory=default_models_folder)
+    model_files: tuple[Path, ...] = ()
+    model_bytes: int = 2**30
+    cache_folder: Path = field(default_factory=lambda: platformdirs.user_cache_path("classcam", appauthor=False))
+    passes: int = field(default_factory=default_passes)
 
 
 @dataclass(frozen=True)
@@ -74,9 +105,11 @@ class ModelSpec:
         """Whether the weights are on this machine."""
         return self.source.find() is not None
 
-    def resolve(self) -> "Callable[[Path], keras.Model]":
-        """What makes the network of its weights' path; this imports Keras and TensorFlow."""
+    def resolve(self, options: LibraryOptions | None = None) -> "Callable[[Path], keras.Model]":
+        """Import the function that builds the network from its weights, and with it Keras and TensorFlow."""
         build = resolve_name(self.builder)
+        if self.own:
+            return partial(build, limit_bytes=(options or LibraryOptions()).model_bytes)
         return build if self.architecture is None else partial(build, self.architecture)
 
 
@@ -159,34 +192,34 @@ _FIRST = len(_SPECS) - len(_OTHERS)
 _DEFAULTS = (_RESNET50.name, _LITE2.name, _LITE0.name)
 
 
-def list_models() -> list[ModelSpec]:
-    """Every network that ClassCam knows, in the order in which they are offered: one's own after the embedded ones.
+def list_models(options: LibraryOptions | None = None) -> list[ModelSpec]:
+    """List every network that ClassCam knows, in the order of the picker: custom models after the embedded ones.
 
-    Where one's own cannot be listed, the others are; `own_problem` says why.
+    Where custom models cannot be listed, the others are; `custom_models_problem` says why.
     """
     try:
-        own = _own_specs()
-    except CamError:
-        own = []
-    return [*_SPECS[:_FIRST], *own, *_SPECS[_FIRST:]]
+        custom = _custom_specs(options)
+    except ModelError:
+        custom = []
+    return [*_SPECS[:_FIRST], *custom, *_SPECS[_FIRST:]]
 
 
-def own_problem() -> str | None:
-    """Why one's own models cannot be listed, as a sentence; None where they can."""
+def custom_models_problem(options: LibraryOptions | None = None) -> str | None:
+    """Say in a sentence why custom models cannot be listed; None where they can."""
     try:
-        _own_specs()
-    except CamError as error:
+        _custom_specs(options)
+    except ModelError as error:
         return str(error)
     return None
 
 
-def _own_specs() -> list[ModelSpec]:
-    settings = read_settings()
-    return [own_spec(model) for model in list_own(settings.models_folder(), settings.model_files)]
+def _custom_specs(options: LibraryOptions | None) -> list[ModelSpec]:
+    options = options or LibraryOptions()
+    return [custom_spec(model) for model in list_own(options.models_folder, options.model_files)]
 
 
-def spec_of(name: str | Path) -> ModelSpec:
-    """The row of a network by its name, or of a model file by its path, for programs and commands.
+def spec_of(name: str | Path, options: LibraryOptions | None = None) -> ModelSpec:
+    """Find the row of a network by its name, or of a model file by its path, for programs and commands.
 
     What a link names is looked up with `find_spec`, so that no link opens a file.
 
@@ -194,35 +227,35 @@ def spec_of(name: str | Path) -> ModelSpec:
         ModelError: there is no network of that name.
     """
     path = Path(name)
-    if path.suffix in SUFFIXES and str(name) not in {spec.name for spec in list_models()}:
-        return own_spec(list_own(None, [path])[0])
-    return find_spec(str(name))
+    if path.suffix in SUFFIXES and str(name) not in {spec.name for spec in list_models(options)}:
+        return custom_spec(list_own(None, [path])[0])
+    return find_spec(str(name), options)
 
 
-def own_spec(model: OwnModel) -> ModelSpec:
-    """The row of somebody's own model, with gaps that are filled when it is loaded."""
+def custom_spec(model: OwnModel) -> ModelSpec:
+    """Make the row of a custom model, with gaps that are filled when it is loaded."""
     unknown = dict.fromkeys(("preprocessing", "size", "whole_size", "stride", "parameters", "exact"))
     return ModelSpec(
         name=model.name,
         title=model.title,
         source=model.source,
-        builder="cam.custom_models.build:build",
+        builder="cam.custom_models.load:open_own",
         licence="your own",
         sidecar=model.sidecar,
         **unknown,
     )
 
 
-def default_model() -> ModelSpec:
-    """The network to open with: ResNet-50 where its weights are on this machine, else an embedded one."""
-    specs = [find_spec(name) for name in _DEFAULTS]
+def default_model(options: LibraryOptions | None = None) -> ModelSpec:
+    """Choose the network to open with: ResNet-50 where its weights are on this machine, else an embedded one."""
+    specs = [find_spec(name, options) for name in _DEFAULTS]
     embedded = next(spec for spec in specs if isinstance(spec.source, Wheel))
     return next((spec for spec in specs if spec.available), embedded)
 
 
-def find_spec(name: str) -> ModelSpec:
-    """The row of a network (ModelError if there is none of that name)."""
-    specs = {spec.name: spec for spec in list_models()}
+def find_spec(name: str, options: LibraryOptions | None = None) -> ModelSpec:
+    """Find the row of a network (ModelError if there is none of that name)."""
+    specs = {spec.name: spec for spec in list_models(options)}
     if name in specs:
         return specs[name]
     near = difflib.get_close_matches(name.lower(), specs)

@@ -13,10 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cam.backends.garbage_collection import import_kept, no_collecting
-from cam.backends.openvino_import import is_installed
-from cam.models.registry import ModelSpec, default_model, find_spec
+from cam.backends.imports import has_openvino, import_paused, pause_collection
+from cam.models import registry
+from cam.models.registry import ModelSpec
 from cam.server.telemetry import asked
+from cam.settings import library_options
 
 if TYPE_CHECKING:
     from cam.model import Model
@@ -29,6 +30,26 @@ _models: "dict[str, tuple[tuple[int, ...], Future[Model]]]" = {}
 _corrected: dict[str, ModelSpec] = {}
 _MOST_CORRECTED = 64
 _lock = threading.Lock()
+
+
+def list_models() -> list[ModelSpec]:
+    """List every network, with the custom models that the settings name."""
+    return registry.list_models(library_options())
+
+
+def find_spec(name: str) -> ModelSpec:
+    """Find the row of a network (ModelError if there is none of that name)."""
+    return registry.find_spec(name, library_options())
+
+
+def default_model() -> ModelSpec:
+    """Choose the network that the page opens with."""
+    return registry.default_model(library_options())
+
+
+def custom_models_problem() -> str | None:
+    """Say in a sentence why custom models cannot be listed; None where they can."""
+    return registry.custom_models_problem(library_options())
 
 
 def request_model(name: str) -> "Future[Model]":
@@ -123,10 +144,10 @@ def _load(name: str) -> "Model":
     if row.name != base_name(row.name):
         # This thread loads the network itself first, where it is not loaded; nobody waits for another.
         return _loaded_here(base_name(name)).corrected(row)
-    with no_collecting():
+    with pause_collection():
         from cam.model import load_model
 
-        return load_model(name)
+        return load_model(name, options=library_options())
 
 
 def _loaded_here(name: str) -> "Model":
@@ -143,11 +164,11 @@ def preload(import_page: Callable[[], None]) -> None:
     server starts sees it 1.5 s sooner, and the page then asks for its network itself.
     """
     import_page()
-    if not is_installed():
+    if not has_openvino():
         time.sleep(_PRELOAD_SECONDS)
     request_model(default_model().name)
     # The colours of the first map.
-    import_kept("matplotlib")
+    import_paused("matplotlib")
 
 
 @dataclass

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cam.analysis.contrast import Difference, difference_map, difference_of, shown_decimals, times_as_probable
+from cam.analysis.contrast import Difference, choose_decimals, compare_scores, difference_map, probability_ratio
 from cam.errors import LabelError
 from cam.explanation import Explanation
 from cam.labels import Labels
@@ -24,9 +24,9 @@ def tiny() -> Explanation:
 
 def test_the_difference_by_hand(tiny):
     # Maps: red 1 + 4, 3 + 0; green -1 + 1, -3 + 0. Means 4 and -1.5; scores 4.25 and -0.5.
-    assert difference_of(tiny, "red", "green") == Difference(mean=5.5, bias=-0.75, total=4.75)
-    assert difference_of(tiny, 1, 0) == Difference(mean=-5.5, bias=0.75, total=-4.75)
-    assert difference_of(tiny, "red", "red") == Difference(mean=0.0, bias=0.0, total=0.0)
+    assert compare_scores(tiny, "red", "green") == Difference(mean=5.5, bias=-0.75, total=4.75)
+    assert compare_scores(tiny, 1, 0) == Difference(mean=-5.5, bias=0.75, total=-4.75)
+    assert compare_scores(tiny, "red", "red") == Difference(mean=0.0, bias=0.0, total=0.0)
 
 
 def test_the_map_of_the_difference_by_hand(tiny):
@@ -36,7 +36,7 @@ def test_the_map_of_the_difference_by_hand(tiny):
 
 def test_an_unknown_class_is_refused(tiny):
     with pytest.raises(LabelError, match="orange"):
-        difference_of(tiny, "red", "orange")
+        compare_scores(tiny, "red", "orange")
     with pytest.raises(LabelError, match="3"):
         difference_map(tiny, 3, "red", (2, 1))
 
@@ -44,7 +44,7 @@ def test_an_unknown_class_is_refused(tiny):
 @pytest.mark.parametrize(("first", "second"), [(281, 285), (235, 285), (849, 0)])
 def test_a_real_network_agrees_with_its_scores_probabilities_and_maps(lite0, sample, first, second):
     explanation = lite0.explain(sample("dog_and_cat"))
-    difference = difference_of(explanation, first, second)
+    difference = compare_scores(explanation, first, second)
     cells = explanation.class_map(first).astype(np.float64) - explanation.class_map(second)
     assert difference.mean == pytest.approx(cells.mean(), abs=1e-5)
     assert difference.mean + difference.bias == pytest.approx(difference.total, abs=1e-12)
@@ -78,14 +78,14 @@ def test_the_enlarged_map_of_the_difference_is_the_enlargement_of_the_cells(lite
     ],
 )
 def test_what_is_printed_adds_up_as_it_is_printed(mean, bias, decimals):
-    assert shown_decimals(Difference(mean, bias, mean + bias)) == decimals
+    assert choose_decimals(Difference(mean, bias, mean + bias)) == decimals
 
 
 def test_sums_of_many_numbers_add_up_as_they_are_printed():
     numbers = np.random.default_rng(0).normal(0, 3, (500, 2)).tolist()
     wrong = []
     for mean, bias in numbers:
-        decimals = shown_decimals(Difference(mean, bias, mean + bias))
+        decimals = choose_decimals(Difference(mean, bias, mean + bias))
         digits = [round(float(f"{value:.{decimals}f}") * 10**decimals) for value in (mean, bias, mean + bias)]
         wrong += [(mean, bias)] if digits[0] + digits[1] != digits[2] else []
     assert len(wrong) <= 1
@@ -95,4 +95,4 @@ def test_sums_of_many_numbers_add_up_as_they_are_printed():
     ("total", "times"), [(0.0, 1.0), (1.0, 2.7), (2.303, 10.0), (-1.0, 0.37), (7.0, 1100.0), (1000.0, math.inf)]
 )
 def test_the_ratio_of_probabilities_has_two_digits(total, times):
-    assert times_as_probable(total) == times
+    assert probability_ratio(total) == times

@@ -5,7 +5,7 @@ import pytest
 from support.app_page import LITE2, NAMES, engine, gallery, open_page, picture, works
 
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.export import percent
+from cam.formatting import format_percent
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_the_photo_stands_with_its_title_and_credit(page):
 def test_the_heat_is_of_the_top_class_and_says_its_probability(page):
     best, heat = engine(DEFAULT).top(1)[0], picture(page, "heat")
     assert heat["title"] == f"Evidence for {best.label}"
-    assert heat["value"] == percent(best.probability)
+    assert heat["value"] == format_percent(best.probability)
 
 
 def test_the_photo_is_sent_once_and_the_heat_takes_it_by_its_digest(page):
@@ -40,7 +40,7 @@ def test_the_photo_is_sent_once_and_the_heat_takes_it_by_its_digest(page):
 def test_the_list_is_the_five_best_classes_with_their_probabilities(page):
     best, row = engine(DEFAULT).top(5), page.radio(key="row")
     assert row.options == [prediction.label for prediction in best]
-    assert list(row.proto.captions) == [percent(prediction.probability) for prediction in best]
+    assert list(row.proto.captions) == [format_percent(prediction.probability) for prediction in best]
     assert row.value == best[0].index
 
 
@@ -69,9 +69,9 @@ def test_every_class_can_be_searched_by_name(page):
     [(1.0, "above 99.9 %"), (0.784, "78 %"), (0.0996, "10 %"), (0.0994, "9.9 %"), (0.0341, "3.4 %"), (0.001, "0.1 %")],
 )
 def test_a_probability_is_written_as_it_is_read_aloud(probability, text):
-    assert percent(probability) == text
+    assert format_percent(probability) == text
 
 
 @pytest.mark.parametrize("probability", [0.0009999, 1e-9, 0.0, float(np.float32(1e-30))])
 def test_a_tiny_probability_is_not_said_to_be_zero(probability):
-    assert percent(probability) == "below 0.1 %"
+    assert format_percent(probability) == "below 0.1 %"

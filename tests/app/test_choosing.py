@@ -18,7 +18,7 @@ from support.app_page import (
 )
 
 from cam.app.widgets.sample_gallery import DEFAULT
-from cam.export import percent
+from cam.formatting import format_percent
 from cam.render import heat_layer
 
 VIEW = {
@@ -58,7 +58,7 @@ def test_another_class_changes_title_probability_and_heat():
     heat = picture(at, "heat")
     assert works(at) and class_of(at) == DOG
     assert heat["title"] == f"Evidence for {NAMES[DOG]}"
-    assert heat["value"] == percent(engine(DEFAULT).prediction(DOG).probability)
+    assert heat["value"] == format_percent(engine(DEFAULT).prediction(DOG).probability)
     assert np.abs(heat_pixels(at).astype(int) - before).mean() > 5
 
 
@@ -150,7 +150,7 @@ def test_a_class_outside_the_list_gets_a_row_of_its_own_with_its_place():
     row = at.radio(key="row")
     assert works(at) and class_of(at) == far
     assert row.options == [*(p.label for p in explanation.top(5)), NAMES[far]]
-    assert row.proto.captions[-1] == f"place 60 · {percent(explanation.prediction(far).probability)}"
+    assert row.proto.captions[-1] == f"place 60 · {format_percent(explanation.prediction(far).probability)}"
     assert not any("place" in caption for caption in row.proto.captions[:-1])
 
 

@@ -6,7 +6,7 @@ from support.custom_networks import save_flat
 
 import cam
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.export import percent
+from cam.formatting import format_percent
 from cam.render import heat_layer
 from cam.server import model_store
 
@@ -34,7 +34,7 @@ def test_the_heat_and_the_scores_are_those_of_all_views():
     explanation, heat = finer(), picture(at, "heat")
     best = explanation.top(1)[0]
     assert works(at) and class_of(at) == best.index
-    assert heat["value"] == percent(best.probability) != before["value"]
+    assert heat["value"] == format_percent(best.probability) != before["value"]
     height, width, _ = heat_pixels(at).shape
     expected = heat_layer(explanation.heatmap(best.index, size=(width, height))).convert("RGB")
     np.testing.assert_array_equal(heat_pixels(at), np.asarray(expected))
@@ -80,4 +80,4 @@ def test_a_network_that_takes_one_size_gets_the_photo_and_its_mirror_image(own):
     assert works(at) and not at.warning
     assert "sees 32 × 32 pixels in 2 views · maps 16 × 16 cells by Grad-CAM" in status(at)
     best = finer("own/flat").top(1)[0]
-    assert picture(at, "heat")["value"] == percent(best.probability)
+    assert picture(at, "heat")["value"] == format_percent(best.probability)

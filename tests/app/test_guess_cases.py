@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cam.analysis.box_overlap import caught, marked
+from cam.analysis.box_overlap import area_fraction, heat_fraction
 from cam.app.pages.guess.cases import CASES, OWN
 from cam.app.widgets.sample_gallery import list_samples
 
@@ -37,7 +37,7 @@ def explain(model, sample):
 
 
 def share(explanation, label: str, box) -> float:
-    return caught(explanation.heatmap(label), box)
+    return heat_fraction(explanation.heatmap(label), box)
 
 
 def test_every_case_has_a_sample_and_a_class_but_the_last():
@@ -55,13 +55,13 @@ def test_two_animals_each_have_their_evidence_in_their_half(explain):
 
 @pytest.mark.parametrize("hen", HENS)
 def test_every_hen_adds_more_evidence_than_its_share_of_the_photo(explain, hen):
-    assert share(explain("many"), "hen", hen) > 1.2 * marked(hen)
+    assert share(explain("many"), "hen", hen) > 1.2 * area_fraction(hen)
 
 
 def test_the_space_shuttle_is_far_down_but_its_evidence_lies_around_the_model(explain):
     explanation = explain("place")
     assert explanation.rank("space shuttle") > 10
-    assert share(explanation, "space shuttle", SHUTTLE) > 0.75 > 3 * marked(SHUTTLE)
+    assert share(explanation, "space shuttle", SHUTTLE) > 0.75 > 3 * area_fraction(SHUTTLE)
 
 
 def test_the_astronaut_is_no_class_and_the_helmet_comes_first(explain):
@@ -70,7 +70,7 @@ def test_the_astronaut_is_no_class_and_the_helmet_comes_first(explain):
     best = explanation.top(1)[0]
     assert best.label == BY_NAME["none"].label
     assert best.probability < 0.1
-    assert share(explanation, best.label, HELMET) > 0.7 > 3 * marked(HELMET)
+    assert share(explanation, best.label, HELMET) > 0.7 > 3 * area_fraction(HELMET)
 
 
 def test_squashing_changes_the_first_class_as_the_question_says(explain):

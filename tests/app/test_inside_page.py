@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes, picture
 
-from cam.analysis.contributions import parts_of
+from cam.analysis.contributions import split_score
 from cam.app import cache
 from cam.app.widgets.sample_gallery import list_samples
 from cam.images.open import open_image
@@ -126,7 +126,7 @@ def test_feature_maps_are_drawn_on_one_signed_scale(opened, explained):
 
 
 def test_for_against_and_neither_are_counted(opened, explained):
-    products = parts_of(explained, explained.top(1)[0].index).products
+    products = split_score(explained, explained.top(1)[0].index).products
     counts = [int((products > 0).sum()), int((products < 0).sum()), int((products == 0).sum())]
     sentence = next(text.value for text in opened.markdown if "neither" in text.value)
     assert list(map(int, re.findall(r"\b(\d+) (?:feature maps add|take|do)", sentence))) == counts

@@ -12,7 +12,7 @@ import cam
 from cam.app import cache
 from cam.app.widgets import download_menu
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.export import percent
+from cam.formatting import format_percent
 
 FILES = ["Overlay, PNG", "Figure, PNG", "Figure, PDF", "Map, CSV", "Map, NPY"]
 
@@ -133,7 +133,13 @@ def test_the_words_about_the_map_name_class_probability_score_network_and_photo(
     run_with_open(open_page(network=LITE0, photo="crab"), "Save")
     best = engine("crab", LITE0).top(1)[0]
     first = saved["Map, CSV"][1]().decode().splitlines()[0]
-    for words in (best.label, percent(best.probability), f"score {best.score:.2f}", "EfficientNet-Lite0", "Crab"):
+    for words in (
+        best.label,
+        format_percent(best.probability),
+        f"score {best.score:.2f}",
+        "EfficientNet-Lite0",
+        "Crab",
+    ):
         assert words in first
 
 

@@ -111,7 +111,7 @@ def test_methods_say_that_they_wait_for_the_network_with_gradients(monkeypatch, 
     monkeypatch.setattr(
         DeltaGenerator, "markdown", lambda self, body, **k: (lines.append(body), write(self, body, **k))
     )
-    monkeypatch.setattr(type(model), "complete", property(lambda _: bool(asked)))
+    monkeypatch.setattr(type(model), "has_keras", property(lambda _: bool(asked)))
     monkeypatch.setattr(type(model), "layers", property(load))
     at = open_compare(compare="Methods")
     line = f"Loading {find_spec(LITE2).title} for gradients: a few seconds, once."

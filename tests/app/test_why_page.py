@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 from support import app_page
 from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
 
-from cam.analysis.convolution_equivalence import agreement
+from cam.analysis.convolution_equivalence import compare_maps
 from cam.app import cache
 from cam.app.components import picture as picture_ui
 from cam.app.pages.architecture.blocks import drawing
 from cam.app.widgets.sample_gallery import list_samples
-from cam.formatting import scientific
+from cam.formatting import format_scientific
 from cam.render import signed_layer
 
 SAMPLE, BEAR, FOX = "polar_bear", 296, 279
@@ -141,12 +141,12 @@ def test_the_chart_is_one_that_vega_does_not_warn_of(why):
 
 @pytest.mark.parametrize("network", [LITE2, LITE0, RANDOM])
 def test_all_maps_at_once_agree_with_those_of_the_engine_and_the_page_says_how_far(network):
-    from cam.model import class_maps
+    from cam.analysis.convolution_equivalence import compute_class_maps
 
     at = open_why(network=network)
     explanation = engine(SAMPLE, network)
     maps = np.tensordot(explanation.features.astype(float), explanation.weight.astype(float), 1)
-    result = agreement(explanation, class_maps(explanation))
+    result = compare_maps(explanation, compute_class_maps(explanation))
     # Some units in the last of the about seven digits of the largest number that is added.
     assert result.map_difference < 1e-5 * np.abs(maps).max()
     assert result.score_difference < 1e-5 * np.abs(maps).max()
@@ -154,8 +154,8 @@ def test_all_maps_at_once_agree_with_those_of_the_engine_and_the_page_says_how_f
     low, high = (f"{value:+.1f}".replace("-", "−") for value in (maps.min(), maps.max()))
     said = words(at)
     assert f"Class maps at once 1,000 of {columns} × {rows} cells, from {low} to {high}" in said
-    assert f"Largest difference of the maps {scientific(result.map_difference)} from" in said
-    assert f"Largest difference of the scores {scientific(result.score_difference)} average + bias" in said
+    assert f"Largest difference of the maps {format_scientific(result.map_difference)} from" in said
+    assert f"Largest difference of the scores {format_scientific(result.score_difference)} average + bias" in said
     assert f"class maps {columns} × {rows} × 1,000" in said
     assert f"feature maps {columns} × {rows} × {count:,} average numbers {count:,} dense layer scores 1,000" in said
 

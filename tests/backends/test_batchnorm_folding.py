@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from support.network_shapes import base, fill, photo
 
-from cam.backends.batchnorm_folding import folded
+from cam.backends.batchnorm_folding import fold_batchnorm
 
 CONVOLUTIONS = {
     "with a bias": lambda: layers.Conv2D(4, 3, 2, padding="same"),
@@ -48,7 +48,7 @@ def assert_same(found: keras.Model, expected: keras.Model) -> None:
 def test_a_norm_after_a_convolution_goes_and_the_numbers_stay(convolution, norm):
     given = network(convolution(), norm(), layers.ReLU())
     before = [value.copy() for value in given.get_weights()]
-    found = folded(given)
+    found = fold_batchnorm(given)
     assert (norms(given), norms(found)) == (1, 0)
     assert_same(found, given)
     for value, old in zip(given.get_weights(), before, strict=True):
@@ -81,14 +81,14 @@ def called_twice() -> keras.Model:
 )
 def test_a_norm_that_is_not_alone_after_a_plain_convolution_stays(make):
     given = fill(make())
-    found = folded(given)
+    found = fold_batchnorm(given)
     assert norms(found) == norms(given) == 1
     assert_same(found, given)
 
 
 def test_what_nothing_was_folded_into_is_shared():
     given = fill(base(size=(None, None)))
-    found = folded(given)
+    found = fold_batchnorm(given)
     assert norms(found) == 0
     assert_same(found, given)
     shared = {id(weight) for weight in found.weights} & {id(weight) for weight in given.weights}
@@ -96,7 +96,7 @@ def test_what_nothing_was_folded_into_is_shared():
 
 
 def test_the_embedded_network_has_no_norms_left_and_its_features_are_its_own(by_keras, noise_photo):
-    network = by_keras._network
+    network = by_keras.backend
     assert norms(network.graph) == 49 and norms(network._body) == 0
     pixels = by_keras.noise()
     plain = keras.Model(network.graph.inputs[0], network._features)(pixels[np.newaxis], training=False)

@@ -4,8 +4,8 @@ import pytest
 from keras import layers
 from support.network_shapes import fill, gap, tail
 
+from cam.backends import network_output
 from cam.backends.classifier_head import find_head
-from cam.backends.linear_head import network_output
 from cam.errors import ModelError
 
 

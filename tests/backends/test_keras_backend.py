@@ -9,10 +9,9 @@ from keras import layers
 from PIL import Image
 from support.network_shapes import fill
 
-from cam.attribution import Attribution
-from cam.backends.keras import Network
+from cam.backends.keras import KerasBackend
 from cam.errors import ModelError
-from cam.explanation import Explanation
+from cam.explanation import Attribution, Explanation
 from cam.images.open import resized
 from cam.labels import Labels
 from cam.model import Model
@@ -57,7 +56,9 @@ def modelled(tiny_spec, tiny_labels):
     """A function that makes a `Model` of a network; its row says whether its head is linear."""
 
     def make(network: keras.Model, *, exact: bool | None = None, labels: Labels = tiny_labels) -> Model:
-        return Model(dataclasses.replace(tiny_spec, exact=exact), network, preprocess, labels)
+        return Model(
+            dataclasses.replace(tiny_spec, exact=exact), KerasBackend(network, linear=exact), preprocess, labels
+        )
 
     return make
 
@@ -112,7 +113,7 @@ def test_a_network_with_a_norm_behind_the_average_is_explained_at_any_size(model
     wide.set_weights(own.get_weights())
     np.testing.assert_allclose(found.scores, own_output(wide, image, (48, 20)), rtol=0, atol=1e-4)
     assert model.offered_layers == ("block1_conv", "block2_conv")
-    assert (found.features.shape, found.pitch) == ((5, 12, 5), (4.0, 4.0))
+    assert (found.features.shape, found.cell_stride) == ((5, 12, 5), (4.0, 4.0))
     assert len(model.views(detail=True)) == 6
 
 
@@ -218,7 +219,7 @@ def test_a_network_whose_maps_have_one_cell_cannot_show_where(tiny_spec, tiny_la
     inputs = keras.Input((SIDE, SIDE, 3))
     x = layers.Flatten()(layers.Conv2D(4, SIDE)(inputs))
     own = fill(keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="relu")(x))))
-    model = Model(dataclasses.replace(tiny_spec, exact=None), own, preprocess, tiny_labels)
+    model = Model(dataclasses.replace(tiny_spec, exact=None), KerasBackend(own), preprocess, tiny_labels)
     with pytest.raises(ModelError, match="no layer with a map of more than one cell, so it cannot show where"):
         model.explain(noise_photo(40, 40))
 
@@ -240,12 +241,12 @@ def test_corrected_labels_share_the_network_and_must_fit(tiny_spec, noise_photo)
     row = dataclasses.replace(
         tiny_spec, exact=None, builder="builtins:len", preprocessing="-1..1", labels=("a", "b", "c")
     )
-    model = Model(row, vgg_like())
+    model = Model(row, KerasBackend(vgg_like()))
     other = model.corrected(dataclasses.replace(row, labels=("x", "y", "z"), preprocessing="0..1"))
     image = noise_photo(40, 40)
     one, two = model.explain(image), other.explain(image)
     assert (one.labels.names, two.labels.names) == (("a", "b", "c"), ("x", "y", "z"))
-    assert other._network is model._network
+    assert other.backend is model.backend
     assert np.abs(one.scores - two.scores).max() > 1e-3
     with pytest.raises(ModelError, match="Tiny has 3 classes, but 2 labels"):
         model.corrected(dataclasses.replace(row, labels=("x", "y")))
@@ -262,9 +263,9 @@ def test_the_networks_own_layers_and_weights_stay_as_they_are(modelled, noise_ph
 
 def test_sizes_and_heads_as_they_are_found():
     fixed, any_size, linear = (
-        Network(vgg_like((24, SIDE))),
-        Network(convnext_like((24, SIDE))),
-        Network(pooled(3, None)),
+        KerasBackend(vgg_like((24, SIDE))),
+        KerasBackend(convnext_like((24, SIDE))),
+        KerasBackend(pooled(3, None)),
     )
     assert (fixed.native_size, fixed.fixed_size) == ((SIDE, 24), (SIDE, 24))
     assert (any_size.native_size, any_size.fixed_size) == ((SIDE, 24), None)
@@ -273,4 +274,4 @@ def test_sizes_and_heads_as_they_are_found():
     assert (fixed.activation, any_size.activation, linear.activation) == ("softmax", "linear", "linear")
     assert "fc1" in fixed.refusal and "head_norm" in any_size.refusal and linear.refusal is None
     assert [network.classes for network in (fixed, any_size, linear)] == [3, 3, 3]
-    assert [network.pitch for network in (any_size, linear)] == [(4.0, 4.0)] * 2
+    assert [network.cell_stride for network in (any_size, linear)] == [(4.0, 4.0)] * 2

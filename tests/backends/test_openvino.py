@@ -13,27 +13,30 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from cam import opening
+import cam
 from cam.backends import conversion_cache, openvino
-from cam.backends.openvino_import import is_installed
+from cam.backends import load as loading
+from cam.backends.imports import has_openvino
 from cam.errors import ModelError
 from cam.models.registry import find_spec
 from cam.sandbox import call_apart
+from cam.settings import library_options
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed: pip install '.[fast]'")
+pytestmark = pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed: pip install '.[fast]'")
 
 ROOT = Path(__file__).parents[2]
 LITE0 = "efficientnet-lite0"
 # What a fresh process sees: the network's class, its best class and score, and what was imported for it and its maps.
 REPORT = """
 import sys, cam
-from cam.model import class_maps
-model = cam.load_model("efficientnet-lite0")
+from cam.analysis.convolution_equivalence import compute_class_maps
+from cam.settings import library_options
+model = cam.load_model("efficientnet-lite0", options=library_options())
 explanation = model.explain(cam.open_image("sample_images/koala.jpg"))
 best = explanation.top(1)[0]
-assert abs(class_maps(explanation)[:, :, 105].mean() + explanation.bias[105] - best.score) < 1e-3
+assert abs(compute_class_maps(explanation)[:, :, 105].mean() + explanation.bias[105] - best.score) < 1e-3
 names = [name for name in sorted(sys.modules) if name in ("keras", "tensorflow") or "telemetry" in name.split(".")[0]]
-print(type(model._network).__name__, best.index, round(best.score, 2), [n for n in names if sys.modules[n]])
+print(type(model.backend).__name__, best.index, round(best.score, 2), [n for n in names if sys.modules[n]])
 """
 # The first page, from the sample that it opens with to the heat of another class, and the page "Why it can"; and then
 # another method.
@@ -47,7 +50,7 @@ first = app_page.heat_pixels(page)
 page.session_state.chosen = 7
 page.run()
 assert not page.exception and (app_page.heat_pixels(page) != first).any()
-network = model_store.loaded_model("efficientnet-lite2")._network
+network = model_store.loaded_model("efficientnet-lite2").backend
 from streamlit.testing.v1 import AppTest
 why = AppTest.from_string("from cam.app.pages.architecture.page import why_page; why_page()", default_timeout=60)
 why._bidi_component_manager = app_page._components()
@@ -58,7 +61,7 @@ print(type(network).__name__, network.passes, [n for n in ("keras", "tensorflow"
 from cam.app import cache
 from cam.app.widgets.sample_gallery import list_samples
 photo = list_samples()["koala"].photo()
-assert cached.attributed(photo, "efficientnet-lite2", "grad-cam", None).class_map(105).max() > 0
+assert cache.attributed(photo, "efficientnet-lite2", "grad-cam", None).class_map(105).max() > 0
 print([n for n in ("keras", "tensorflow") if n in sys.modules])
 """
 
@@ -78,13 +81,13 @@ def spec():
 @pytest.fixture(scope="module")
 def record(lite0):
     """The network, converted once."""
-    return openvino.convert(lite0._network.whole, lite0.noise())
+    return openvino.convert(lite0.backend.keras, lite0.noise())
 
 
 @pytest.fixture
 def kept(folder, spec, record):
     """The file of a network that was converted before, in a cache of this test."""
-    path = conversion_cache.place(spec, spec.source.require())
+    path = conversion_cache.cache_path(folder, spec, spec.source.require())
     conversion_cache.write(path, record)
     assert [file.name for file in folder.iterdir()] == [path.name]
     return path
@@ -93,7 +96,7 @@ def kept(folder, spec, record):
 @pytest.fixture
 def here(monkeypatch):
     """What else is done in another process is done in this one, where a test can change and see it."""
-    monkeypatch.setattr(opening, "call_apart", lambda function, *arguments: resolve_name(function)(*arguments))
+    monkeypatch.setattr(loading, "call_apart", lambda function, *arguments: resolve_name(function)(*arguments))
 
 
 @pytest.fixture
@@ -102,6 +105,10 @@ def conversions(monkeypatch, record, here):
     made = []
     monkeypatch.setattr(openvino, "convert", lambda network, pixels: made.append(network) or record)
     return made
+
+
+def load_lite0() -> cam.Model:
+    return cam.load_model(LITE0, options=library_options())
 
 
 def in_a_process(home: Path, code: str = REPORT, **environ: str) -> subprocess.Popen:
@@ -118,7 +125,7 @@ def in_a_process(home: Path, code: str = REPORT, **environ: str) -> subprocess.P
 
 @pytest.mark.parametrize("size", [(224, 224), (640, 427), (300, 900), (64, 1200)])
 def test_scores_and_maps_are_those_of_tensorflow(lite0, by_keras, noise_photo, size):
-    assert isinstance(lite0._network, openvino.FastNetwork)
+    assert isinstance(lite0.backend, openvino.OpenVINOBackend)
     for fit in ("whole", "squash"):
         found, expected = (model.explain(noise_photo(*size), fit=fit) for model in (lite0, by_keras))
         assert found.input_size == expected.input_size
@@ -147,25 +154,21 @@ def test_threads_get_the_numbers_of_one(lite0, noise_photo):
 
 
 def test_a_network_that_was_kept_is_not_built_until_a_gradient_is_asked_for(kept, conversions, noise_photo):
-    import cam
-
-    model = cam.load_model(LITE0)
-    network = model._network
+    model = load_lite0()
+    network = model.backend
     model.explain(noise_photo(100, 80))
-    assert (conversions, network._whole, model.passes, model.traces) == ([], None, 1, 0)
+    assert (conversions, network._keras, model.passes, model.traces) == ([], None, 1, 0)
     by_gradients = model.explain(noise_photo(100, 80), method="grad-cam").class_map(7)
     exact = model.explain(noise_photo(100, 80)).class_map(7)
     # With a linear head, Grad-CAM is the class map over the number of cells, as far as it is above zero.
     cells = np.maximum(exact / exact.size, 0)
     np.testing.assert_allclose(np.maximum(by_gradients, 0), cells, atol=1e-4)
-    assert network._whole is not None and model.passes > 2
-    assert model.layers == network.whole.layers and len(model.layers) > 20
+    assert network._keras is not None and model.passes > 2
+    assert model.layers == network.keras.layers and len(model.layers) > 20
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text", "not XML", "another answer"])
 def test_a_damaged_file_is_made_again(kept, record, conversions, caplog, damage):
-    import cam
-
     data = kept.read_bytes()
     half = len(data) // 2
     if damage == "not XML":
@@ -175,45 +178,39 @@ def test_a_damaged_file_is_made_again(kept, record, conversions, caplog, damage)
     else:
         flipped = data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
         kept.write_bytes({"cut": data[:half], "empty": b"", "text": b"not a network"}.get(damage, flipped))
-    model = cam.load_model(LITE0)
+    model = load_lite0()
     assert len(conversions) == 1 and "is made again" in caplog.text
-    assert isinstance(model._network, openvino.FastNetwork)
+    assert isinstance(model.backend, openvino.OpenVINOBackend)
     assert kept.read_bytes() == data
-    assert cam.load_model(LITE0)._network._whole is None and len(conversions) == 1
+    assert load_lite0().backend._keras is None and len(conversions) == 1
 
 
 def test_a_full_disk_leaves_nothing_behind_and_stops_nothing(folder, conversions, monkeypatch, caplog):
-    import cam
-
     def full(file, **arrays):
         file.write(b"the first bytes")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(conversion_cache.np, "savez", full)
-    model = cam.load_model(LITE0)
-    assert isinstance(model._network, openvino.FastNetwork)
+    model = load_lite0()
+    assert isinstance(model.backend, openvino.OpenVINOBackend)
     assert list(folder.iterdir()) == []
     assert "No space left on device" in caplog.text
 
 
 def test_a_folder_that_cannot_be_made_stops_nothing(tmp_path, conversions, monkeypatch, caplog):
-    import cam
-
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CAM_CACHE", str(tmp_path / "file" / "cache"))
-    assert isinstance(cam.load_model(LITE0)._network, openvino.FastNetwork)
+    assert isinstance(load_lite0().backend, openvino.OpenVINOBackend)
     assert "is not kept" in caplog.text
 
 
 def test_a_network_that_does_not_convert_is_run_by_tensorflow(folder, here, monkeypatch, caplog, noise_photo):
-    import cam
-
     def fail(network, pixels):
         raise RuntimeError("no such operation")
 
     monkeypatch.setattr(openvino, "convert", fail)
-    model = cam.load_model(LITE0)
-    assert type(model._network).__name__ == "Network" and "no such operation" in caplog.text
+    model = load_lite0()
+    assert type(model.backend).__name__ == "KerasBackend" and "no such operation" in caplog.text
     model.explain(noise_photo(40, 40))
     assert model.passes == 1
 
@@ -223,12 +220,13 @@ def test_the_name_of_the_file_changes_with_weights_builder_and_versions(spec, tm
     (tmp_path / "b").write_bytes(b"two")
     shuffled = find_spec("efficientnet-lite2-random")
     lite2 = find_spec("efficientnet-lite2")
-    names = [conversion_cache.place(spec, tmp_path / file).name for file in "ab"]
+    names = [conversion_cache.cache_path(tmp_path, spec, tmp_path / file).name for file in "ab"]
     names += [
-        conversion_cache.place(row, tmp_path / "a").name.removeprefix("efficientnet-") for row in (lite2, shuffled)
+        conversion_cache.cache_path(tmp_path, row, tmp_path / "a").name.removeprefix("efficientnet-")
+        for row in (lite2, shuffled)
     ]
     monkeypatch.setattr(conversion_cache.metadata, "version", lambda name: "99")
-    names.append(conversion_cache.place(spec, tmp_path / "a").name)
+    names.append(conversion_cache.cache_path(tmp_path, spec, tmp_path / "a").name)
     assert len({name.split("-")[-1] for name in names}) == 5
 
 
@@ -244,13 +242,11 @@ def test_only_the_networks_used_last_stay(kept, monkeypatch):
 
 
 def test_a_folder_for_reading_only_serves_what_is_in_it(kept, conversions, monkeypatch, caplog):
-    import cam
-
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(conversion_cache.os, "utime", refuse)
-    assert cam.load_model(LITE0)._network._whole is None
+    assert load_lite0().backend._keras is None
     assert (conversions, caplog.text) == ([], "")
 
 
@@ -265,27 +261,23 @@ def test_what_a_process_left_half_written_goes_later_and_other_files_never(kept,
 
 
 def test_a_planted_pickle_is_not_run(kept, record, conversions, caplog):
-    import cam
-
     class Planted:
         def __reduce__(self):
             return (Path.touch, (kept.with_name("planted"),))
 
     np.savez(kept, about=np.array([Planted()], dtype=object))
-    assert isinstance(cam.load_model(LITE0)._network, openvino.FastNetwork)
+    assert isinstance(load_lite0().backend, openvino.OpenVINOBackend)
     assert len(conversions) == 1 and "is made again" in caplog.text
     assert not kept.with_name("planted").exists()
 
 
 def test_an_openvino_that_cannot_be_imported_counts_as_none(kept, conversions, monkeypatch, caplog, noise_photo):
-    import cam
-
     def fail():
         raise ImportError("no library for this machine")
 
     monkeypatch.setattr(openvino, "import_openvino", fail)
-    model = cam.load_model(LITE0)
-    assert type(model._network).__name__ == "Network" and "no library for this machine" in caplog.text
+    model = load_lite0()
+    assert type(model.backend).__name__ == "KerasBackend" and "no library for this machine" in caplog.text
     assert model.explain(noise_photo(40, 40)).scores.shape == (1000,)
 
 
@@ -294,7 +286,7 @@ def test_neither_page_needs_tensorflow_and_another_method_brings_it(tmp_path):
     for _ in range(2):
         out, errors = in_a_process(tmp_path, PAGE, CAM_CACHE=str(tmp_path / "cache")).communicate(timeout=300)
         # A photo of each page was looked at.
-        assert out.splitlines() == ["FastNetwork 2 []", "['keras', 'tensorflow']"], errors
+        assert out.splitlines() == ["OpenVINOBackend 2 []", "['keras', 'tensorflow']"], errors
 
 
 def test_two_processes_at_once_and_then_one_without_keras_and_without_telemetry(folder, tmp_path):
@@ -305,7 +297,7 @@ def test_two_processes_at_once_and_then_one_without_keras_and_without_telemetry(
     assert [process.returncode for process in both] == [0, 0], first
     again = in_a_process(home, CAM_CACHE=str(folder))
     out, errors = again.communicate(timeout=300)
-    assert out.split()[:2] == ["FastNetwork", "105"], errors
+    assert out.split()[:2] == ["OpenVINOBackend", "105"], errors
     assert out.endswith("[]\n"), "Keras or TensorFlow was imported, or OpenVINO's telemetry"
     assert {text for text, _ in first} == {out}
     assert len(list(folder.iterdir())) == 1
@@ -315,20 +307,18 @@ def test_two_processes_at_once_and_then_one_without_keras_and_without_telemetry(
 def test_where_nothing_can_be_kept_the_network_is_handed_over_all_the_same(tmp_path):
     (tmp_path / "file").write_text("in the way")
     out, errors = in_a_process(tmp_path, CAM_CACHE=str(tmp_path / "file" / "cache")).communicate(timeout=300)
-    assert out.startswith("FastNetwork 105 ") and out.endswith("[]\n") and "is not kept" in errors
+    assert out.startswith("OpenVINOBackend 105 ") and out.endswith("[]\n") and "is not kept" in errors
 
 
 def test_weights_of_another_network_are_refused_in_the_same_words_by_either_process(folder, spec, here):
-    import cam
-
     swapped = replace(spec, source=find_spec("efficientnet-lite2").source)
     with pytest.raises(ModelError) as by_this:
-        opening.opened(swapped, cam.Model)
+        loading.load(swapped, library_options(), cam.Model)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ModelError) as by_another:
-        patch.setattr(opening, "call_apart", call_apart)
+        patch.setattr(loading, "call_apart", call_apart)
         # Were it built here too, that would be another sentence.
-        patch.setattr(opening, "_built", None)
-        opening.opened(swapped, cam.Model)
+        patch.setattr(loading, "_build", None)
+        loading.load(swapped, library_options(), cam.Model)
     assert "belong to another network" in str(by_this.value)
     assert str(by_another.value) == str(by_this.value)
 
@@ -336,37 +326,31 @@ def test_weights_of_another_network_are_refused_in_the_same_words_by_either_proc
 def test_a_network_whose_maps_differ_from_those_of_keras_is_run_by_tensorflow_and_not_kept(
     folder, here, record, monkeypatch, caplog
 ):
-    import cam
-
     monkeypatch.setattr(
-        opening, "_converted", lambda network, noise: (record, 1.01 * network.feature_maps(noise, passes=0))
+        loading, "_convert", lambda network, noise: (record, 1.01 * network.feature_maps(noise, passes=0))
     )
-    model = cam.load_model(LITE0)
-    assert type(model._network).__name__ == "Network" and not folder.exists()
+    model = load_lite0()
+    assert type(model.backend).__name__ == "KerasBackend" and not folder.exists()
     assert caplog.text.count("OpenVINO's feature maps differ from TensorFlow's") == 2
 
 
 def test_a_process_that_is_ended_is_told_in_the_log_and_the_network_is_built_here(
     folder, conversions, monkeypatch, caplog
 ):
-    import cam
-
     def end(function, *arguments):
         raise RuntimeError("ended with exit code -9")
 
-    monkeypatch.setattr(opening, "call_apart", end)
-    model = cam.load_model(LITE0)
-    assert isinstance(model._network, openvino.FastNetwork) and len(conversions) == 1
+    monkeypatch.setattr(loading, "call_apart", end)
+    model = load_lite0()
+    assert isinstance(model.backend, openvino.OpenVINOBackend) and len(conversions) == 1
     assert "EfficientNet-Lite0 is built in the same process" in caplog.text and "exit code -9" in caplog.text
-    assert cam.load_model(LITE0)._network._whole is None and len(conversions) == 1
+    assert load_lite0().backend._keras is None and len(conversions) == 1
 
 
 def test_a_network_that_only_this_process_can_build_is_built_here(folder, spec, monkeypatch, caplog, noise_photo):
-    import cam
-
     module = ModuleType("only_here")
     module.build = resolve_name(spec.builder)
     monkeypatch.setitem(sys.modules, "only_here", module)
-    model = opening.opened(replace(spec, builder="only_here:build"), cam.Model)
-    assert isinstance(model._network, openvino.FastNetwork) and "No module named 'only_here'" in caplog.text
+    model = loading.load(replace(spec, builder="only_here:build"), library_options(), cam.Model)
+    assert isinstance(model.backend, openvino.OpenVINOBackend) and "No module named 'only_here'" in caplog.text
     assert model.explain(noise_photo(40, 40)).scores.shape == (1000,)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cam.backends.keras import Network
+from cam.backends.keras import KerasBackend
 from cam.errors import ModelError
 from cam.images.open import resized
 from cam.methods import METHODS
@@ -21,8 +21,8 @@ def pixels() -> np.ndarray:
 
 
 @pytest.fixture
-def network(tiny_network) -> Network:
-    return Network(tiny_network)
+def network(tiny_network) -> KerasBackend:
+    return KerasBackend(tiny_network)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def convolutions(tiny_network) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def shortcut() -> Network:
+def shortcut() -> KerasBackend:
     """first -> inner -> sum (with first again) -> last -> GAP -> 3 scores."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((None, None, 3))
@@ -40,7 +40,7 @@ def shortcut() -> Network:
     inner = layers.Conv2D(4, 3, padding="same", activation="relu", name="inner")(first)
     x = layers.Add(name="sum")([first, inner])
     x = layers.Conv2D(5, 3, 2, padding="same", activation="relu", name="last")(x)
-    return Network(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    return KerasBackend(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
 
 
 def by_hand(tiny_network, maps: np.ndarray, start: int) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_features_and_scores_are_those_of_the_layers(network, tiny_network, conv
     np.testing.assert_allclose(probe.scores, np.asarray(tiny_network(pixels[np.newaxis]))[0], rtol=0, atol=1e-5)
     assert probe.input_size == (30, 22)
     assert probe.input_range == pytest.approx(pixels.max() - pixels.min())
-    assert probe.pitch == ((2.0, 2.0) if place == 0 else (4.0, 4.0))
+    assert probe.cell_stride == ((2.0, 2.0) if place == 0 else (4.0, 4.0))
 
 
 def test_only_the_probe_of_the_head_knows_weight_and_bias(network, tiny_network, convolutions, pixels):
@@ -218,7 +218,7 @@ def test_photos_of_many_shapes_share_one_trace(network, convolutions):
 
 def probe_of(model, image, size):
     pixels = model._preprocess(resized(image, size))
-    return model._network.probe(pixels, None)
+    return model.backend.probe(pixels, None)
 
 
 @pytest.mark.parametrize("name", ["tiny_model", "lite0"])

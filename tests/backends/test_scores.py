@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 from support.network_shapes import EXACT, GRADIENTS, SIZE, base, fill, gap, photo, tail
 
+from cam.backends import network_output
 from cam.backends.classifier_head import find_head, score_tensor
 from cam.backends.graph import any_size, flattened, producer
-from cam.backends.linear_head import network_output
 from cam.backends.target_layers import layer_tensor, offered_layers
 from cam.errors import ModelError
 

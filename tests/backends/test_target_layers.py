@@ -8,7 +8,7 @@ from support.network_shapes import EXACT, GRADIENTS, base, fill, gap, photo
 
 from cam.backends.classifier_head import find_head
 from cam.backends.graph import any_size, flattened
-from cam.backends.target_layers import cell_pitch, layer_tensor, layers_with_maps, map_tensors, offered_layers
+from cam.backends.target_layers import cell_stride, layer_tensor, layers_with_maps, map_tensors, offered_layers
 from cam.errors import ModelError
 
 
@@ -95,9 +95,9 @@ def test_an_unknown_layer_is_refused_with_those_that_there_are():
 
 
 def test_the_pitch_of_a_layer_by_its_name():
-    assert (cell_pitch(residual(), "add1"), cell_pitch(residual(), "last")) == ((2, 2), (4, 4))
+    assert (cell_stride(residual(), "add1"), cell_stride(residual(), "last")) == ((2, 2), (4, 4))
     with pytest.raises(ModelError, match="has no layer 'conv9'"):
-        cell_pitch(residual(), "conv9")
+        cell_stride(residual(), "conv9")
 
 
 # Layers on a photo, and pixels between the cells of what comes out of them (down, across).
@@ -124,22 +124,22 @@ PITCHES = {
 
 @pytest.mark.parametrize("case", PITCHES)
 def test_the_pitch_of_cells(case):
-    steps, pitch = PITCHES[case]
+    steps, cell_stride = PITCHES[case]
     inputs = x = keras.Input((32, 24, 3))
     for step in steps:
         x = type(step).from_config(step.get_config())(x)
     network = keras.Model(inputs, x)
-    assert cell_pitch(network, x) == pitch
+    assert cell_stride(network, x) == cell_stride
     free = any_size(network)
-    if pitch is None:
-        assert free is None or cell_pitch(free, free.outputs[0]) is None
+    if cell_stride is None:
+        assert free is None or cell_stride(free, free.outputs[0]) is None
     else:
-        assert cell_pitch(free, free.outputs[0]) == pitch
+        assert cell_stride(free, free.outputs[0]) == cell_stride
 
 
 def test_the_pitch_is_known_where_only_the_scores_need_one_size():
     network = flattened(GRADIENTS["VGG"]())
-    assert cell_pitch(network, offered_layers(network)[-1]) == (4, 4)
+    assert cell_stride(network, offered_layers(network)[-1]) == (4, 4)
 
 
 def test_sizes_that_are_the_same_for_all_photos_are_grouped_by_their_cells():
@@ -175,8 +175,10 @@ def test_real_networks_offer_the_ends_of_their_stages(name, offered):
         # Without values for the weights: VGG-16 alone would take 550 MB.
         with keras.StatelessScope(initialize_variables=False):
             network = getattr(keras.applications, name)(weights=None)
-            return {layer: cell_pitch(network, layer) for layer in offered_layers(network)}
+            return {layer: cell_stride(network, layer) for layer in offered_layers(network)}
 
     # Keras lists the variables that got no values, per thread, to give them some later; this thread ends before.
     with ThreadPoolExecutor(max_workers=1) as alone:
-        assert alone.submit(read).result() == {layer: (pitch, pitch) for layer, pitch in offered.items()}
+        assert alone.submit(read).result() == {
+            layer: (cell_stride, cell_stride) for layer, cell_stride in offered.items()
+        }

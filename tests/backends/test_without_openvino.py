@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from cam.backends.openvino_import import is_installed
+from cam.backends.imports import has_openvino
 
 ROOT = Path(__file__).parents[2]
 # The tests of what OpenVINO takes part in where it is installed.
-SAME = ("test_engine.py", "test_engine_passes.py", "test_engine_reference.py")
+SAME = ("test_model.py", "test_model_passes.py", "test_model_reference.py")
 # `None` is what Python takes for a module that cannot be imported.
 BLOCKED = "import sys; sys.modules['openvino'] = None"
 REPORT = f"""
 {BLOCKED}
 import cam
-from cam.backends.openvino_import import is_installed
-model = cam.load_model("efficientnet-lite0")
+from cam.backends.imports import has_openvino
+from cam.settings import library_options
+model = cam.load_model("efficientnet-lite0", options=library_options())
 best = model.explain(cam.open_image("sample_images/koala.jpg")).top(1)[0]
-print(is_installed(), type(model._network).__name__, best.index, model.passes, model.traces)
+print(has_openvino(), type(model.backend).__name__, best.index, model.passes, model.traces)
 """
 TESTS = f"{BLOCKED}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
@@ -33,11 +34,11 @@ def run(code: str, tmp_path: Path, *arguments: str) -> subprocess.CompletedProce
 
 def test_a_network_is_run_by_tensorflow_and_not_kept(tmp_path):
     done = run(REPORT, tmp_path)
-    assert done.stdout == "False Network 105 1 1\n", done.stderr
+    assert done.stdout == "False KerasBackend 105 1 1\n", done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not is_installed(), reason="there is no OpenVINO, so they run without it anyway")
+@pytest.mark.skipif(not has_openvino(), reason="there is no OpenVINO, so they run without it anyway")
 def test_the_tests_of_the_engine_pass_too(tmp_path):
     done = run(TESTS, tmp_path, "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in SAME))
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-3000:]

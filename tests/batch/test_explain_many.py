@@ -8,14 +8,14 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from cam.grouping import batches
-from cam.model import Model
+from cam.backends.keras import KerasBackend
+from cam.model import Model, group_batches
 
 
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():
     sizes = "abaabcab"
-    assert list(batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
-    assert list(batches([], len, most=3)) == []
+    assert list(group_batches(range(8), sizes.__getitem__, most=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
+    assert list(group_batches([], len, most=3)) == []
 
 
 def test_a_full_batch_does_not_wait_for_what_comes_later():
@@ -26,7 +26,7 @@ def test_a_full_batch_does_not_wait_for_what_comes_later():
             asked.append(item)
             yield item
 
-    assert next(batches(items(), str, most=2)) == ["a", "a"] and asked == ["a", "b", "a"]
+    assert next(group_batches(items(), str, most=2)) == ["a", "a"] and asked == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("fit", ["whole", "squash"])
@@ -45,9 +45,9 @@ def test_many_photos_are_explained_as_each_alone_is(lite0, sample, fit):
 
 def test_a_pass_holds_photos_of_one_size_only(tiny_model, noise_photo, monkeypatch):
     shapes = []
-    run = tiny_model._network.run
+    run = tiny_model.backend.run
     monkeypatch.setattr(
-        tiny_model._network, "run", lambda f, n, batch: (shapes.append(batch.shape), run(f, n, batch))[1]
+        tiny_model.backend, "run", lambda f, n, batch: (shapes.append(batch.shape), run(f, n, batch))[1]
     )
     tiny_model.explain_many([noise_photo(*size) for size in [(60, 40), (40, 60), (60, 40), (90, 60)]])
     assert shapes == [(3, 28, 40, 3), (1, 40, 28, 3)]
@@ -62,7 +62,7 @@ def test_a_network_without_a_linear_head_explains_many_too(tiny_spec, tiny_label
     x = layers.Dense(4, activation="relu", kernel_initializer=seeded())(x)
     network = keras.Model(inputs, layers.Dense(3, kernel_initializer=seeded())(x))
     spec = dataclasses.replace(tiny_spec, exact=False)
-    model = Model(spec, network, lambda pixels: pixels / np.float32(127.5) - 1, tiny_labels)
+    model = Model(spec, KerasBackend(network), lambda pixels: pixels / np.float32(127.5) - 1, tiny_labels)
     images = [noise_photo(60, 40), noise_photo(40, 60, seed=1)]
     for image, found in zip(images, model.explain_many(images), strict=True):
         assert not found.exact and np.ptp(found.scores) > 1e-3

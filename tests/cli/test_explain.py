@@ -11,7 +11,7 @@ from PIL import Image
 import cam
 from cam.__main__ import main
 from cam.cli import explain as module
-from cam.export import file_stem, percent
+from cam.formatting import format_percent, slugify
 
 ROOT = Path(cam.__file__).parents[1]
 CRAB, KOALA = (str(ROOT / "sample_images" / f"{name}.jpg") for name in ("crab", "koala"))
@@ -44,7 +44,7 @@ def test_the_ranked_classes_are_printed(loaded):
         for place, row in enumerate(explanation.top(3), 1):
             line = next(lines)
             assert line.split()[0] == str(place) and line.endswith(f"{row.label} ({row.index})")
-            assert f"{row.score:.2f}" in line and percent(row.probability) in line
+            assert f"{row.score:.2f}" in line and format_percent(row.probability) in line
     assert next(lines, None) is None
 
 
@@ -150,6 +150,6 @@ def test_a_folder_that_cannot_be_written_is_said(loaded, tmp_path):
 
 
 def test_names_of_files_are_plain():
-    assert file_stem("a/b: c?", "black-and-tan coonhound", "x@1") == "a-b-c-black-and-tan-coonhound-x-1"
-    assert file_stem("Küche", "é") == "Küche-é"
-    assert file_stem("é" * 500, "y") == "é" * 100
+    assert slugify("a/b: c?", "black-and-tan coonhound", "x@1") == "a-b-c-black-and-tan-coonhound-x-1"
+    assert slugify("Küche", "é") == "Küche-é"
+    assert slugify("é" * 500, "y") == "é" * 100

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import cam
-from cam.attribution import Attribution
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
@@ -20,7 +19,7 @@ _OWNERS = {
     "model": cam.Model,
     "explanation": cam.Explanation,
     "labels": cam.Labels,
-    "attribution": Attribution,
+    "attribution": cam.Attribution,
 }
 
 

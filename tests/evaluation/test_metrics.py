@@ -46,13 +46,13 @@ def test_iou_of_several_boxes_has_a_row_for_each_and_a_column_for_each_true_one(
 
 
 def test_pixels_that_touch_at_a_corner_are_one_component():
-    boxes, largest = metrics.components(np.eye(3, dtype=bool))
+    boxes, largest = metrics.find_boxes(np.eye(3, dtype=bool))
     assert boxes.tolist() == [[0, 0, 3, 3]] and largest == 0
 
 
 def test_the_largest_component_has_the_most_pixels_not_the_largest_box():
     diagonal_and_row = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 1, 1], [0, 0, 0, 0, 1, 1]], bool)
-    boxes, largest = metrics.components(diagonal_and_row)
+    boxes, largest = metrics.find_boxes(diagonal_and_row)
     assert boxes.tolist() == [[0, 0, 3, 3], [4, 2, 6, 4]] and largest == 1
 
 

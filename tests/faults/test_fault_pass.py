@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from support.app_page import LITE2, file_of, open_page, passes, picture, upload, works
 
-from cam.backends import keras as module
 from cam.backends.turns import Turns
 from cam.errors import ModelError
 from cam.models.registry import list_models
@@ -53,7 +52,7 @@ def failing(monkeypatch):
     sound = {}
 
     def set_failing(name: str, kind: str | None) -> None:
-        network = model_store.loaded_model(name)._network
+        network = model_store.loaded_model(name).backend
         attribute = "_compiled" if hasattr(network, "_compiled") else "features"
         runs = sound.setdefault(name, getattr(network, attribute))
         if attribute == "_compiled":
@@ -101,7 +100,7 @@ def test_where_every_network_fails_a_sentence_for_each_is_all_and_the_session_li
 
 def test_a_failure_keeps_neither_a_turn_nor_the_photo(make_tiny, noise_photo, monkeypatch):
     model, kept = make_tiny(), []
-    monkeypatch.setattr(module, "_SLOTS", Turns(1))
+    model.backend.turns = turns = Turns(1)
 
     def features(pixels):
         raise RuntimeError("broken")
@@ -114,13 +113,13 @@ def test_a_failure_keeps_neither_a_turn_nor_the_photo(make_tiny, noise_photo, mo
         return array
 
     monkeypatch.setattr(model, "_preprocess", watched)
-    monkeypatch.setattr(model._network, "features", features)
+    monkeypatch.setattr(model.backend, "features", features)
     for seed in range(3):
         with pytest.raises(ModelError, match="failed on this photo"):
             model.explain(noise_photo(40, 40, seed))
     gc.collect()
     assert len(kept) == 3 and [reference() for reference in kept] == [None] * 3
-    assert module._SLOTS.free == 1 and module._SLOTS.served == 3
+    assert turns.free == 1 and turns.served == 3
 
 
 @pytest.mark.parametrize(
@@ -134,8 +133,8 @@ def test_a_failure_keeps_neither_a_turn_nor_the_photo(make_tiny, noise_photo, mo
 )
 def test_the_sentence_says_what_is_known(make_tiny, noise_photo, monkeypatch, kind, reason):
     model = make_tiny()
-    features = model._network.features
-    monkeypatch.setattr(model._network, "features", lambda pixels: fail(kind, features(pixels)))
+    features = model.backend.features
+    monkeypatch.setattr(model.backend, "features", lambda pixels: fail(kind, features(pixels)))
     with pytest.raises(ModelError) as caught:
         model.explain(noise_photo(40, 40))
     assert str(caught.value) == (

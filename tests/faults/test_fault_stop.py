@@ -15,7 +15,7 @@ from support.loopback import serving
 
 from benchmarks.load_client import Client
 from benchmarks.load_server import Server, running_server
-from cam.backends.openvino_import import is_installed
+from cam.backends.imports import has_openvino
 
 # Far more than an end takes; what hangs would last a minute.
 _PATIENCE = 20
@@ -109,7 +109,7 @@ def test_a_server_that_is_killed_takes_the_process_that_opens_a_photo_with_it(tm
         run_apart(kill(server))
 
 
-@pytest.mark.skipif(not is_installed(), reason="without OpenVINO, no other process makes a network")
+@pytest.mark.skipif(not has_openvino(), reason="without OpenVINO, no other process makes a network")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["told", "Ctrl-C", "killed"])
 def test_a_server_that_ends_takes_the_process_that_makes_its_network_with_it(tmp_path, how):
     def is_at_work(process: psutil.Process) -> bool:

@@ -21,7 +21,7 @@ def test_as_many_are_opened_at_a_time_as_the_settings_say(format, turns, monkeyp
     monkeypatch.setenv("CAM_DECODES", str(turns))
     limits._turns.cache_clear()
     at_once, most, lock, full = 0, 0, threading.Lock(), threading.Barrier(turns)
-    real = images._to_rgb
+    real = images.convert_to_rgb
 
     def counted(image: Image.Image) -> Image.Image:
         nonlocal at_once, most
@@ -34,7 +34,7 @@ def test_as_many_are_opened_at_a_time_as_the_settings_say(format, turns, monkeyp
             at_once -= 1
         return real(image)
 
-    monkeypatch.setattr(images, "_to_rgb", counted)
+    monkeypatch.setattr(images, "convert_to_rgb", counted)
     data = encoded(noise(), format)
     with ThreadPoolExecutor(2 * turns) as pool:
         photos = list(pool.map(open_image, [data] * 2 * turns))

@@ -71,13 +71,13 @@ def test_score_cam_weights_each_map_with_the_score_of_the_photo_seen_through_it(
 
 
 @pytest.mark.parametrize(
-    ("pitch", "mask"),
+    ("cell_stride", "mask"),
     [(None, [0, 1 / 4, 3 / 4, 1]), ((1.0, 1.0), [0, 0, 1, 1])],
     ids=["cells share the photo", "cells one pixel apart in its middle"],
 )
-def test_score_cam_enlarges_the_map_where_its_cells_lie(pitch, mask):
+def test_score_cam_enlarges_the_map_where_its_cells_lie(cell_stride, mask):
     network = linear(lambda photos: np.array([[[[3.0], [7.0]]]] * len(photos), np.float32), [[1]], [0])
-    probe = AnalyticProbe(network, np.ones((1, 4, 3), np.float32), pitch)
+    probe = AnalyticProbe(network, np.ones((1, 4, 3), np.float32), cell_stride)
     METHODS["score-cam"].compute(probe, 0)
     np.testing.assert_allclose(probe.masks, [[mask]], atol=1e-6)
 

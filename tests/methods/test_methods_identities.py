@@ -7,7 +7,7 @@ from support.analytic import random_probe
 from cam.methods import METHODS
 from cam.methods.grad_cam_plus_plus import NOISE, SAMPLES, smooth_grad_cam_plus_plus
 from cam.methods.gradient import REFERENCES, STRENGTH, finer_cam, similar_classes
-from cam.render import normalized
+from cam.render import normalize_heat
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 CLASSES = range(5)
@@ -29,7 +29,7 @@ def test_the_gradient_maps_are_cam_divided_by_the_cells(name, seed):
         expected = METHODS["cam"].compute(probe, index)
         cells = METHODS[name].compute(probe, index)
         np.testing.assert_allclose(cells * 12, expected, atol=2e-6)
-        np.testing.assert_allclose(normalized(cells), normalized(expected), atol=2e-6)
+        np.testing.assert_allclose(normalize_heat(cells), normalize_heat(expected), atol=2e-6)
 
 
 @SEEDS

@@ -18,7 +18,7 @@ def networks(monkeypatch, make_tiny):
     """Networks that were asked for: one loaded, which has run two passes, one loading, one failed."""
     loaded, waiting, failed = Future(), Future(), Future()
     model = make_tiny()
-    model._network.passes = 2
+    model.backend.passes = 2
     loaded.set_result(model)
     failed.set_exception(ModelError("damaged"))
     rows = {"tiny": loaded, "resnet50": waiting, "own/broken": failed}

@@ -73,11 +73,11 @@ def test_the_log_is_not_written_twice_where_the_root_logger_writes_too(capsys):
 
 def test_a_warning_is_a_line_too_in_either_form(capsys):
     log.start_log("json")
-    logging.getLogger("cam.opening").warning("%s is not run by %s", "Tiny\nnet", "OpenVINO")
+    logging.getLogger("cam.backends.load").warning("%s is not run by %s", "Tiny\nnet", "OpenVINO")
     (line,) = map(json.loads, lines(capsys))
     assert line.pop("time") and line == {"level": "warning", "message": "Tiny\nnet is not run by OpenVINO"}
     log._logger.handlers.pop()
     log.start_log("text")
-    logging.getLogger("cam.opening").warning("it is made again")
+    logging.getLogger("cam.backends.load").warning("it is made again")
     (line,) = lines(capsys)
     assert re.fullmatch(r"\d\d:\d\d:\d\d warning: it is made again", line)

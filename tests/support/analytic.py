@@ -59,7 +59,7 @@ class AnalyticProbe:
 
     network: Network
     photo: np.ndarray
-    pitch: tuple[float, float] | None = None
+    cell_stride: tuple[float, float] | None = None
     passes: list[int] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
     noises: list[np.ndarray] = field(default_factory=list)
@@ -91,7 +91,7 @@ class AnalyticProbe:
     def perturbed(self, noise):
         self.passes.append(1)
         self.noises.append(noise)
-        return AnalyticProbe(self.network, self.photo + noise, self.pitch, self.passes)
+        return AnalyticProbe(self.network, self.photo + noise, self.cell_stride, self.passes)
 
     def masked_scores(self, masks):
         self.passes.append(len(masks))

@@ -33,7 +33,7 @@ def photo(*, stride: int = 3, seed: int = 0) -> torch.Tensor:
 class TorchProbe:
     """What `cam.methods.probe.Probe` asks for, of a photo (1, 3, height, width)."""
 
-    pitch = None
+    cell_stride = None
 
     def __init__(self, net: nn.Sequential, pixels: torch.Tensor):
         self._net, self._pixels = net, pixels

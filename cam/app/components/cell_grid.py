@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from cam.analysis.contributions import Parts, cell_parts, parts_of
+from cam.analysis.contributions import ScoreParts, cell_parts, split_score
 from cam.app.cache import Photo, Shown
 from cam.app.components.component import component
 from cam.explanation import Explanation
-from cam.formatting import number
+from cam.formatting import format_number
 from cam.render import signed_layer
 
 _grid = component("cell_grid")
@@ -29,7 +29,7 @@ def show_grid(photo: Photo, shown: Shown, explanation: Explanation, wanted: int)
         "id": photo.digest,
         "width": width,
         "height": height,
-        "cells": grid_cells(explanation, parts_of(explanation, wanted), class_map),
+        "cells": grid_cells(explanation, split_score(explanation, wanted), class_map),
         "columns": class_map.shape[1],
         "start": int(np.abs(class_map).argmax()),
         "maps": f"{explanation.features.shape[2]:,}",
@@ -38,7 +38,7 @@ def show_grid(photo: Photo, shown: Shown, explanation: Explanation, wanted: int)
     _grid(key="grid", data=data)
 
 
-def grid_cells(explanation: Explanation, parts: Parts, class_map: np.ndarray) -> list[dict]:
+def grid_cells(explanation: Explanation, parts: ScoreParts, class_map: np.ndarray) -> list[dict]:
     """What the browser needs of each cell, row by row: value, colour on the signed scale, and strongest feature maps.
 
     A feature map is [its number, what it adds in words, the same from -1 to 1 of the most that any adds anywhere].
@@ -49,9 +49,9 @@ def grid_cells(explanation: Explanation, parts: Parts, class_map: np.ndarray) ->
     rows = [array.reshape(-1, array.shape[2]).tolist() for array in (which, added, shares)]
     return [
         {
-            "value": number(value, 2, plus=True),
+            "value": format_number(value, 2, plus=True),
             "color": f"rgb({red} {green} {blue})",
-            "parts": [[k, number(size, 2, plus=True), share] for k, size, share in zip(*own, strict=True)],
+            "parts": [[k, format_number(size, 2, plus=True), share] for k, size, share in zip(*own, strict=True)],
         }
         for value, (red, green, blue), *own in zip(class_map.ravel().tolist(), colors, *rows, strict=True)
     ]

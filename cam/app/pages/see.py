@@ -7,10 +7,10 @@ from cam.app.components import picture
 from cam.app.widgets import class_picker, custom_model_form, network_picker, photo_picker
 from cam.app.widgets.download_menu import View, save_menu
 from cam.app.widgets.messages import plain
-from cam.detail import FINER, cost
 from cam.explanation import Prediction, Scored
-from cam.export import percent
-from cam.localization import boxes, peak_place
+from cam.formatting import format_percent
+from cam.heatmap import MULTIVIEW, estimate_cost
+from cam.localization import boxes, describe_peak
 from cam.render import COLORMAPS
 
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
@@ -92,8 +92,9 @@ def choose_view() -> tuple[View, str, bool]:
         "Finer map",
         key="detail",
         bind="query-params",
-        help=f"The mean of {len(FINER)} looks at the photo: at three sizes, each also mirrored. Finer and steadier, "
-        f"for {cost(FINER):.0f} times the work. The scores become the means of all looks, so they change too.",
+        help=f"The mean of {len(MULTIVIEW)} looks at the photo: at three sizes, each also mirrored. Finer and "
+        f"steadier, for {estimate_cost(MULTIVIEW):.0f} times the work. The scores become the means of all looks, so "
+        "they change too.",
     )
     box, threshold = st.columns(2, vertical_alignment="center")
     drawn = box.toggle("Box around the evidence", key="box", bind="query-params")
@@ -120,7 +121,7 @@ def show_heat(photo: cache.Photo, shown: cache.Shown, explanation: Scored, chose
         shown,
         heatmap,
         title=f"Evidence for {chosen.label}",
-        value=percent(chosen.probability),
+        value=format_percent(chosen.probability),
         alt=_alt(explanation, chosen, len(found)),
         colormap=view.colormap,
         opacity=view.opacity,
@@ -133,9 +134,9 @@ def _alt(explanation: Scored, chosen: Prediction, count: int) -> str:
     """What the heat shows, in words: how probable the class is and where its strongest evidence lies."""
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
-        return f"Nothing in the photo is evidence for {chosen.label} ({percent(chosen.probability)})."
+        return f"Nothing in the photo is evidence for {chosen.label} ({format_percent(chosen.probability)})."
     boxed = f" {count} {'box' if count == 1 else 'boxes'} drawn." if count else ""
-    return f"Heat over the photo: the strongest evidence for {chosen.label} is at the {peak_place(cells)}.{boxed}"
+    return f"Heat over the photo: the strongest evidence for {chosen.label} is at the {describe_peak(cells)}.{boxed}"
 
 
 def _notes(explanation: Scored) -> None:

@@ -6,7 +6,7 @@ from cam.app import held
 from cam.app.callbacks import whole
 from cam.app.widgets.messages import plain
 from cam.explanation import Prediction, Scored
-from cam.export import percent
+from cam.formatting import format_percent
 from cam.labels import Labels
 
 COUNTS = (5, 10, 15, 20)
@@ -68,7 +68,7 @@ def search_class(labels: Labels) -> None:
 
 def _caption(row: Prediction, explanation: Scored, best: list[Prediction]) -> str:
     place = "" if row in best else f"place {explanation.rank(row.index):,} · "
-    return place + percent(row.probability)
+    return place + format_percent(row.probability)
 
 
 def _bars(rows: list[Prediction]) -> str:

@@ -11,7 +11,8 @@ import streamlit as st
 
 from cam.app import cache
 from cam.explanation import Prediction, Scored
-from cam.export import Look, drawn, figure_file, percent
+from cam.export import HeatStyle, draw_overlay, make_figure_file
+from cam.formatting import format_percent
 from cam.images.limits import turns
 from cam.images.open import open_image
 from cam.models.registry import ModelSpec
@@ -40,9 +41,9 @@ class View:
     threshold: int | None
 
     @property
-    def look(self) -> Look:
+    def look(self) -> HeatStyle:
         """The same in shares, 0 to 1."""
-        return Look(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
+        return HeatStyle(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
 
 
 def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
@@ -53,7 +54,9 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
     # A network of one's own is called own/NAME@CORRECTION.
     parts = (photo.sample or "photo", chosen.label, model_store.base_name(spec.name).rpartition("/")[2])
     stem = "-".join(_NOT_IN_NAMES.sub("-", part) for part in parts)
-    about = f"{chosen.label}, {percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
+    about = (
+        f"{chosen.label}, {format_percent(chosen.probability)}, score {chosen.score:.2f} · {spec.title} · {photo.title}"
+    )
     seen = (photo, explanation, chosen, view)
     row = menu.container(horizontal=True)
     _button(row, "Overlay, PNG", f"{stem}.png", "image/png", partial(_overlay, *seen))
@@ -85,14 +88,16 @@ def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: 
     buffer = io.BytesIO()
     # At the photo's own resolution, about 35 bytes a pixel.
     with turns("save"):
-        drawn(open_image(photo.data, draft=False), explanation, chosen, view.look).save(buffer, "PNG", compress_level=3)
+        draw_overlay(open_image(photo.data, draft=False), explanation, chosen, view.look).save(
+            buffer, "PNG", compress_level=3
+        )
     return buffer.getvalue()
 
 
 def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
-    title = f"Evidence for {chosen.label} ({percent(chosen.probability)})"
+    title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
     image = cache.opened(photo)
-    return figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
+    return make_figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 
 def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:

@@ -10,7 +10,7 @@ from cam.app.widgets import custom_model_form
 from cam.app.widgets.messages import plain, report, show_error, show_warning
 from cam.errors import ModelError
 from cam.explanation import Scored
-from cam.models.registry import ModelSpec, default_model, list_models, own_problem
+from cam.models.registry import ModelSpec
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.server import model_store
 from cam.settings import read_settings
@@ -30,14 +30,14 @@ _OTHERS = {
 
 def choose_network() -> ModelSpec:
     """The picker of all networks, those without weights on this machine too."""
-    specs = {spec.name: spec for spec in list_models()}
+    specs = {spec.name: spec for spec in model_store.list_models()}
     titles = {name: spec.title for name, spec in specs.items()}
     here = "\n".join(f"* {_line(spec)}" for spec in specs.values() if spec.available)
-    if problem := own_problem():
+    if problem := model_store.custom_models_problem():
         show_warning(problem)
     if st.session_state.network not in specs:
         # A model of one's own whose file was taken away.
-        default = default_model()
+        default = model_store.default_model()
         report(f"The network {st.session_state.network!r} is not there any more. You see {default.title}.")
         st.session_state.network = default.name
     name = st.selectbox(
@@ -130,7 +130,7 @@ def remember(spec: ModelSpec, explanation: Scored) -> None:
 
 def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
     """The network that was shown last, where it is still there, as it was shown; then the trained embedded ones."""
-    rows = {row.name: row for row in list_models()}
+    rows = {row.name: row for row in model_store.list_models()}
     embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.trained and row.available]
     names = dict.fromkeys([st.session_state.get("shown_network"), *embedded])
     return [
@@ -165,7 +165,7 @@ def offer_download(chosen: ModelSpec) -> None:
     if not read_settings().downloads:
         return
     # The network of the notebook is offered where it is missing; the others when they are chosen.
-    specs = (chosen, list_models()[0])
+    specs = (chosen, model_store.list_models()[0])
     missing = [spec for spec in specs if _can_be_brought(spec)]
     if not missing:
         return

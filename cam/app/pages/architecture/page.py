@@ -10,7 +10,7 @@ from cam.app.components import picture
 from cam.app.pages.architecture import blocks
 from cam.app.scene import Scene, open_lesson
 from cam.app.widgets.messages import plain
-from cam.formatting import scientific
+from cam.formatting import format_scientific
 
 _SAMPLE = "polar_bear"
 
@@ -90,8 +90,16 @@ def _facts(result: Agreement) -> str:
     low, high = (f"{value:+.1f}".replace("-", "−") for value in (result.maps.min(), result.maps.max()))
     facts = (
         ("Class maps at once", f"{classes:,}", f"of {columns} × {rows} cells, from {low} to {high}"),
-        ("Largest difference of the maps", scientific(result.map_difference), "from those made one class at a time"),
-        ("Largest difference of the scores", scientific(result.score_difference), "average + bias, against the score"),
+        (
+            "Largest difference of the maps",
+            format_scientific(result.map_difference),
+            "from those made one class at a time",
+        ),
+        (
+            "Largest difference of the scores",
+            format_scientific(result.score_difference),
+            "average + bias, against the score",
+        ),
     )
     boxes = "".join(f"<div><p>{name}</p><strong>{value}</strong><p>{about}</p></div>" for name, value, about in facts)
     note = "Numbers are kept to about seven digits, so two orders of adding up agree no further than that."
@@ -106,7 +114,7 @@ def _show_pictures(scene: Scene, result: Agreement) -> None:
         "dense": ("Dense weights, this class alone", scene.explanation.heatmap(chosen.index, size=size)),
         "convolution": (
             "1 × 1 convolution, all classes",
-            scene.explanation.enlarge(result.maps[:, :, chosen.index], size),
+            scene.explanation.resize_map(result.maps[:, :, chosen.index], size),
         ),
     }
     limit = max(float(np.abs(heatmap).max()) for _, heatmap in maps.values()) or None

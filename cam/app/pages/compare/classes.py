@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cam.analysis.contrast import Difference, difference_map, difference_of, shown_decimals, times_as_probable
+from cam.analysis.contrast import Difference, choose_decimals, compare_scores, difference_map, probability_ratio
 from cam.app import held, url_state
 from cam.app.callbacks import whole
 from cam.app.components import picture
@@ -14,8 +14,8 @@ from cam.app.pages.compare.pictures import Map, map_of, show_maps
 from cam.app.scene import Scene
 from cam.app.widgets.messages import plain, show_error
 from cam.errors import LabelError
-from cam.formatting import number
-from cam.localization import peak_place
+from cam.formatting import format_number
+from cam.localization import describe_peak
 
 _MOST_OTHERS = 3
 _OTHERS_AT_FIRST = 2
@@ -47,11 +47,11 @@ def show_classes(scene: Scene, controls: DeltaGenerator) -> None:
 def _class_map(scene: Scene, index: int) -> Map:
     label = scene.explanation.labels.names[index]
     drawn = map_of(label, scene.explanation, index, scene.shown)
-    facts = [f"Score **{number(drawn.prediction.score, 2)}**"]
+    facts = [f"Score **{format_number(drawn.prediction.score, 2)}**"]
     if not drawn.peak:
         facts.append("no evidence")
     elif scene.explanation.exact:
-        facts.append(f"strongest place **{number(drawn.peak, 1)}**")
+        facts.append(f"strongest place **{format_number(drawn.peak, 1)}**")
     return replace(drawn, facts=(" · ".join(facts),))
 
 
@@ -74,7 +74,7 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
         _show_difference_map(scene, rival, f"{first} rather than {second}")
-    difference = difference_of(scene.explanation, scene.chosen.index, rival)
+    difference = compare_scores(scene.explanation, scene.chosen.index, rival)
     right.html(_equation(difference, first, second))
     right.markdown(_odds(difference.total, first, second))
 
@@ -82,8 +82,8 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
 def _show_difference_map(scene: Scene, rival: int, title: str) -> None:
     index, explanation = scene.chosen.index, scene.explanation
     cells = explanation.class_map(index) - explanation.class_map(rival)
-    speaks_for = f"strongest at the {peak_place(cells)}" if cells.max() > 0 else "nowhere"
-    against = f"strongest at the {peak_place(-cells)}" if cells.min() < 0 else "nowhere"
+    speaks_for = f"strongest at the {describe_peak(cells)}" if cells.max() > 0 else "nowhere"
+    against = f"strongest at the {describe_peak(-cells)}" if cells.min() < 0 else "nowhere"
     alt = f"Evidence for {title}: {speaks_for}. Evidence against: {against}."
     heatmap = difference_map(explanation, index, rival, picture.map_size(scene.shown))
     picture.show_signed(scene.photo, scene.shown, heatmap, key="compare_difference", title=title, alt=alt)
@@ -91,7 +91,7 @@ def _show_difference_map(scene: Scene, rival: int, title: str) -> None:
 
 def _equation(difference: Difference, first: str, second: str) -> str:
     """The sum in large numbers, with what each is beside it."""
-    decimals = shown_decimals(difference)
+    decimals = choose_decimals(difference)
     first, second = escape(first), escape(second)
     terms = (
         ("", difference.mean, "mean of the map’s cells"),
@@ -103,14 +103,14 @@ def _equation(difference: Difference, first: str, second: str) -> str:
 
 
 def _operand(sign: str, value: float, decimals: int) -> str:
-    text = number(value, decimals)
+    text = format_number(value, decimals)
     return f"({text})" if sign == "+" and text.startswith("−") else text
 
 
 def _odds(total: float, first: str, second: str) -> str:
     """What the difference of the scores does to the probabilities: exact for a softmax."""
     more, less = map(plain, (first, second) if total >= 0 else (second, first))
-    ratio = times_as_probable(abs(total))
+    ratio = probability_ratio(abs(total))
     times = f"{ratio:,.10g} times" if ratio <= _MANY_TIMES else "more than a million times"
     return (
         f"The network holds **{more}** to be **{times}** as probable as **{less}**: "

@@ -12,7 +12,7 @@ from cam.app.widgets import custom_model_form, network_picker
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import LabelError, ModelError
 from cam.explanation import Scored
-from cam.models.registry import ModelSpec, list_models
+from cam.models.registry import ModelSpec
 from cam.server import model_store
 
 
@@ -47,7 +47,7 @@ def show_fits(scene: Scene, controls: DeltaGenerator) -> None:
 def _choose_second(scene: Scene) -> ModelSpec:
     """Any network but that of the page; the first one that is on this machine where none was chosen."""
     shown = model_store.base_name(scene.spec.name)
-    specs = {spec.name: spec for spec in list_models() if spec.name != shown}
+    specs = {spec.name: spec for spec in model_store.list_models() if spec.name != shown}
     titles = {name: spec.title for name, spec in specs.items()}
     first = next((i for i, spec in enumerate(specs.values()) if spec.available), 0)
     name = st.selectbox(

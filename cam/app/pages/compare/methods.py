@@ -17,6 +17,7 @@ from cam.app.scene import Scene
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import ModelError
 from cam.explanation import Scored
+from cam.formatting import format_whole_percent
 from cam.methods import METHODS, Method
 from cam.server import model_store
 
@@ -54,7 +55,7 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     maps = st.container()
     if chosen:
         _explain()
-    if not model.complete:
+    if not model.has_keras:
         layers, maps = layers.empty(), maps.empty()
         layers.markdown(f"Loading {plain(scene.spec.title)} for gradients: a few seconds, once.")
         with maps.container():
@@ -228,4 +229,4 @@ def _agreement(made: Scored, first: Scored, index: int) -> str:
     one, other = (np.clip(found.heatmap(index, size=size), 0, None).ravel() for found in (made, first))
     if not (np.ptp(one) and np.ptp(other)):
         return "one of the maps is empty"
-    return f"Like {first.method.title}: **{max(0.0, float(np.corrcoef(one, other)[0, 1])):.0%}**".replace("%", " %")
+    return f"Like {first.method.title}: **{format_whole_percent(max(0.0, float(np.corrcoef(one, other)[0, 1])))}**"

@@ -11,9 +11,8 @@ from cam.app.components import picture
 from cam.app.scene import Scene
 from cam.app.widgets.messages import plain
 from cam.explanation import Prediction, Scored
-from cam.export import percent
-from cam.formatting import number
-from cam.localization import peak_place
+from cam.formatting import format_number, format_percent
+from cam.localization import describe_peak
 
 _ROW = ".st-key-compare_row"
 
@@ -77,7 +76,7 @@ def show_map(scene: Scene, one: Map, *, key: str, value: str | None = None, maxi
         one.heatmap,
         key=key,
         title=one.title,
-        value=percent(one.prediction.probability) if value is None else value,
+        value=format_percent(one.prediction.probability) if value is None else value,
         alt=_alt(one),
         maximum=maximum,
         exact=one.explanation.exact,
@@ -90,19 +89,20 @@ def input_facts(explanation: Scored, index: int) -> tuple[str, ...]:
     best, one = explanation.top(1)[0], explanation.prediction(index)
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape
+    score, rank = format_number(one.score, 2), explanation.rank(index)
     return (
-        f"Score **{number(one.score, 2)}** · place **{explanation.rank(index):,}** of {len(explanation.labels):,}",
+        f"Score **{score}** · place **{rank:,}** of {len(explanation.labels):,}",
         f"Sees **{width} × {height}** pixels · map of **{columns} × {rows}** cells",
-        f"Most probable: **{plain(best.label)}**, {percent(best.probability)}",
+        f"Most probable: **{plain(best.label)}**, {format_percent(best.probability)}",
     )
 
 
 def _alt(one: Map) -> str:
-    label, probability = one.prediction.label, percent(one.prediction.probability)
+    label, probability = one.prediction.label, format_percent(one.prediction.probability)
     named = label if one.title == label else f"{label} ({one.title})"
     if not one.peak:
         return f"Nothing in the photo is evidence for {named}. Probability {probability}."
-    place = peak_place(one.explanation.class_map(one.prediction.index))
+    place = describe_peak(one.explanation.class_map(one.prediction.index))
     strength = f", {one.peak:.1f} in units of the score" if one.explanation.exact else ""
     return (
         f"Heat over the photo: the strongest evidence for {named} is at the {place}{strength}. "

@@ -11,14 +11,14 @@ from cam.app.callbacks import whole
 from cam.app.components import picture
 from cam.app.components.box_drawing import draw_box, drawn_box
 from cam.app.pages.guess.cases import CASES, OWN, Case
-from cam.app.pages.guess.tally import Guess, Subject, guesses, signed, start_again, tally_html, turn, whole_percent
+from cam.app.pages.guess.tally import Guess, Subject, guesses, signed, start_again, tally_html, turn
 from cam.app.scene import Scene, choose_scene
 from cam.app.widgets import network_picker
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.sample_gallery import list_samples
-from cam.export import percent
+from cam.formatting import format_percent, format_whole_percent
 from cam.localization import Box
-from cam.models.registry import find_spec
+from cam.server import model_store
 
 # Longer than between the two clicks of a double click, shorter than anybody needs to see the map.
 _DOUBLE_CLICK_SECONDS = 0.6
@@ -85,7 +85,7 @@ def _choose_case() -> Case:
 def _scene_of(case: Case) -> Scene:
     """What a case shows; the photo, class and network of the other pages stay as they are."""
     url_state.set_parts({})
-    photo, spec = list_samples()[case.sample].photo(), find_spec(case.network)
+    photo, spec = list_samples()[case.sample].photo(), model_store.find_spec(case.network)
     # Written at once: a place that is empty for a moment moves the photo under the finger that draws on it.
     waits = "" if network_picker.is_ready(spec) else f" Loading {plain(spec.title)}: a few seconds, once."
     question = st.markdown(f"{case.question}{waits}")
@@ -122,14 +122,15 @@ def _show_map(scene: Scene, made: Guess | None) -> None:
     if made.caught is None:
         alt = f"The photo without heat: no place is evidence for {chosen.label}."
     else:
-        alt = f"Heat over the photo: {whole_percent(made.caught)} of the evidence for {chosen.label} is in your box."
+        caught = format_whole_percent(made.caught)
+        alt = f"Heat over the photo: {caught} of the evidence for {chosen.label} is in your box."
     picture.show_heat(
         photo,
         shown,
         scene.explanation.heatmap(chosen.index, size=size),
         key="guess",
         title=f"Evidence for {chosen.label}",
-        value=percent(chosen.probability),
+        value=format_percent(chosen.probability),
         alt=alt,
         boxes=[_pixels(made.box, size)],
         exact=scene.explanation.exact,
@@ -161,7 +162,9 @@ def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -
         return
     heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
     title = scene.photo.title if case.name == OWN else case.title
-    made = Guess(title, scene.chosen.label, box, box_overlap.caught(heatmap, box), box_overlap.marked(box))
+    made = Guess(
+        title, scene.chosen.label, box, box_overlap.heat_fraction(heatmap, box), box_overlap.area_fraction(box)
+    )
     st.session_state.guesses = {**guesses(), subject: made}
     st.session_state.guess_revealed = time.monotonic()
 
@@ -175,8 +178,8 @@ def _go_on(case: Case) -> None:
 def _numbers(made: Guess) -> None:
     """The result of a guess, large enough for the back of the room."""
     with st.container(horizontal=True, width="content", key="guess_metrics"):
-        st.metric("Evidence caught", whole_percent(made.caught), width="content")
-        st.metric("Photo marked", whole_percent(made.marked), width="content")
+        st.metric("Evidence caught", format_whole_percent(made.caught), width="content")
+        st.metric("Photo marked", format_whole_percent(made.marked), width="content")
         st.metric("Points", signed(made.points), width="content")
 
 
@@ -189,7 +192,7 @@ def _lesson(case: Case, scene: Scene, made: Guess) -> str:
         "label": plain(chosen.label),
         "place": f"{scene.explanation.rank(chosen.index):,}",
         "classes": f"{len(scene.explanation.labels):,}",
-        "probability": percent(chosen.probability),
+        "probability": format_percent(chosen.probability),
     }
     return case.lesson.format(**facts)
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from cam.analysis import box_overlap
 from cam.analysis.box_overlap import Rectangle
+from cam.formatting import format_whole_percent
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Guess:
     @property
     def points(self) -> int | None:
         """The points, or None where there was nothing to catch."""
-        return None if self.caught is None else box_overlap.points(self.caught, self.marked)
+        return None if self.caught is None else box_overlap.count_points(self.caught, self.marked)
 
 
 def guesses() -> dict[Subject, Guess]:
@@ -57,11 +58,6 @@ def start_again() -> None:
     st.session_state.guess_turn = turn() + 1
 
 
-def whole_percent(share: float) -> str:
-    """A share as whole percent."""
-    return f"{round(100 * share)} %"
-
-
 def signed(points: float) -> str:
     """Points with a minus sign where they are below zero; averages to one decimal."""
     text = str(points) if isinstance(points, int) else f"{points:.1f}"
@@ -78,7 +74,7 @@ def tally_html(rows: list[Guess]) -> str:
 
 
 def _line(row: Guess) -> str:
-    caught = "nothing there" if row.caught is None else whole_percent(row.caught)
+    caught = "nothing there" if row.caught is None else format_whole_percent(row.caught)
     points = "–" if row.points is None else signed(row.points)
-    cells = (escape(row.title), escape(row.label), caught, whole_percent(row.marked), points)
+    cells = (escape(row.title), escape(row.label), caught, format_whole_percent(row.marked), points)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

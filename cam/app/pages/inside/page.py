@@ -5,15 +5,21 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from cam.analysis.contributions import Parts, parts_of, strongest, weighted_map
+from cam.analysis.contributions import (
+    ScoreParts,
+    compare_resize_orders,
+    count_multiplications,
+    pick_strongest,
+    split_score,
+    weighted_map,
+)
 from cam.app import cache
 from cam.app.components.cell_grid import show_grid
 from cam.app.components.picture import map_size, show_photo, show_signed
 from cam.app.pages.inside.partial_sum import add_up
 from cam.app.scene import Scene, open_lesson
 from cam.app.widgets.messages import plain
-from cam.formatting import number, scientific, written_product, written_sum
-from cam.heatmap import largest_difference, multiplications
+from cam.formatting import format_number, format_product, format_scientific, format_sum
 
 _SAMPLE = "dog_and_cat"
 # Feature maps that are drawn one by one, for and against each.
@@ -27,7 +33,7 @@ def inside_page() -> None:
     scene = open_lesson(
         "Inside the map", "From photo to score in four steps, with the real numbers.", sample=_SAMPLE, exact=True
     )
-    parts = parts_of(scene.explanation, scene.chosen.index)
+    parts = split_score(scene.explanation, scene.chosen.index)
     with st.container(key="inside"):
         _show_steps(scene, parts)
         _show_strongest(scene, parts)
@@ -36,11 +42,11 @@ def inside_page() -> None:
         _compare_orders(scene, parts)
 
 
-def _show_steps(scene: Scene, parts: Parts) -> None:
+def _show_steps(scene: Scene, parts: ScoreParts) -> None:
     """From photo to score: four cards with this photo's own shapes and numbers."""
     width, height = scene.explanation.input_size
     rows, columns, maps = scene.explanation.features.shape
-    total, bias, score = written_sum(parts.products.sum(), parts.bias, scene.chosen.score)
+    total, bias, score = format_sum(parts.products.sum(), parts.bias, scene.chosen.score)
     cards = (
         ("Photo", f"{width} × {height} × 3", "pixels across and down; red, green and blue"),
         ("Feature maps", f"{columns} × {rows} × {maps:,}", f"cells across and down; {maps:,} feature maps"),
@@ -51,7 +57,7 @@ def _show_steps(scene: Scene, parts: Parts) -> None:
     st.html(f"<ol class=inside-steps>{items}</ol>")
 
 
-def _show_strongest(scene: Scene, parts: Parts) -> None:
+def _show_strongest(scene: Scene, parts: ScoreParts) -> None:
     """The feature maps with the largest products, for and against, on one scale."""
     st.markdown("## The strongest feature maps")
     adding, taking = (int((sign * parts.products > 0).sum()) for sign in (1, -1))
@@ -60,7 +66,7 @@ def _show_strongest(scene: Scene, parts: Parts) -> None:
         f"For **{plain(scene.chosen.label)}**, {adding:,} feature maps add to the score, {taking:,} take from it, and "
         f"{silent:,} do neither here. Below each: **weight × mean = what it adds**."
     )
-    drawn = [int(k) for k in np.concatenate(strongest(parts, _DRAWN))]
+    drawn = [int(k) for k in np.concatenate(pick_strongest(parts, _DRAWN))]
     maps = {k: weighted_map(scene.explanation, parts, k) for k in drawn}
     limit = max((float(np.abs(cells).max()) for cells in maps.values()), default=0.0)
     with st.container(key="inside_strongest"):
@@ -69,13 +75,13 @@ def _show_strongest(scene: Scene, parts: Parts) -> None:
                 _show_feature_map(scene, parts, k, cells, limit)
 
 
-def _show_feature_map(scene: Scene, parts: Parts, k: int, cells: np.ndarray, limit: float) -> None:
-    weight, mean, product = written_product(parts.weights[k], parts.means[k])
+def _show_feature_map(scene: Scene, parts: ScoreParts, k: int, cells: np.ndarray, limit: float) -> None:
+    weight, mean, product = format_product(parts.weights[k], parts.means[k])
     side = "for" if parts.products[k] > 0 else "against"
     show_signed(
         scene.photo,
         scene.shown,
-        scene.explanation.enlarge(cells, map_size(scene.shown)),
+        scene.explanation.resize_map(cells, map_size(scene.shown)),
         key=f"feature_{k}",
         title=f"Map {k}",
         value=side,
@@ -99,17 +105,17 @@ def _show_cells(scene: Scene) -> None:
 @st.cache_resource(show_spinner=False, max_entries=128, ttl=cache.KEPT_SECONDS)
 def _difference(digest: str, network: str, wanted: int, _features: np.ndarray, _weights: np.ndarray) -> float:
     rows, columns, _ = _features.shape
-    return largest_difference(_features, _weights, (_TRIED * columns, _TRIED * rows))
+    return compare_resize_orders(_features, _weights, (_TRIED * columns, _TRIED * rows))
 
 
-def _compare_orders(scene: Scene, parts: Parts) -> None:
+def _compare_orders(scene: Scene, parts: ScoreParts) -> None:
     """Sum and then enlarge, or enlarge and then sum: the work of both, and how far apart they come out."""
     features, index = scene.explanation.features, scene.chosen.index
     (rows, columns, maps), (width, height) = features.shape, scene.shown.size
-    first, second = multiplications(features.shape, scene.shown.size)
+    first, second = count_multiplications(features.shape, scene.shown.size)
     difference = _difference(scene.photo.digest, scene.spec.name, index, features, parts.weights)
     cells = scene.explanation.class_map(index)
-    largest = number(float(cells.flat[np.abs(cells).argmax()]), 1, plus=True)
+    largest = format_number(float(cells.flat[np.abs(cells).argmax()]), 1, plus=True)
     st.markdown("## Why enlarging comes after the sum")
     st.markdown(
         f"The same map either way, and {round(second / first):,} times less work. Multiplications for this photo at "
@@ -122,7 +128,7 @@ def _compare_orders(scene: Scene, parts: Parts) -> None:
     )
     st.markdown(
         f"Tried with all {maps:,} feature maps at {_TRIED * columns} × {_TRIED * rows} pixels: the results differ by "
-        f"{scientific(difference)} at most, on a map whose strongest cell is {largest}. That is rounding."
+        f"{format_scientific(difference)} at most, on a map whose strongest cell is {largest}. That is rounding."
     )
 
 

@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cam.analysis.contributions import Parts, partial_map, partial_scores
+from cam.analysis.contributions import ScoreParts, partial_map, partial_scores
 from cam.app import held
 from cam.app.callbacks import whole
 from cam.app.colors import FOR, NEUTRAL
 from cam.app.components.picture import map_size, show_signed
 from cam.app.scene import Scene
-from cam.formatting import number, written_sum
+from cam.formatting import format_number, format_sum
 
 # How many feature maps are added up when the page opens.
 _START = 30
@@ -19,7 +19,7 @@ _COUNT = "inside_maps"
 
 
 @st.fragment
-def add_up(scene: Scene, parts: Parts) -> None:
+def add_up(scene: Scene, parts: ScoreParts) -> None:
     """A slider that adds the feature maps one by one, the strongest first."""
     maps = len(parts.order)
     st.markdown("## Add them up, one by one")
@@ -35,7 +35,7 @@ def add_up(scene: Scene, parts: Parts) -> None:
         show_signed(
             scene.photo,
             scene.shown,
-            scene.explanation.enlarge(cells, size),
+            scene.explanation.resize_map(cells, size),
             key="partial",
             title="The map so far",
             value=f"{count:,} of {maps:,}",
@@ -46,7 +46,7 @@ def add_up(scene: Scene, parts: Parts) -> None:
         show_signed(
             scene.photo,
             scene.shown,
-            scene.explanation.enlarge(whole, size),
+            scene.explanation.resize_map(whole, size),
             key="whole",
             title="The full map",
             value=f"all {maps:,}",
@@ -83,13 +83,13 @@ def _choose_count(maps: int) -> int:
     return count
 
 
-def _show_equation(scene: Scene, parts: Parts, cells: np.ndarray, count: int) -> None:
+def _show_equation(scene: Scene, parts: ScoreParts, cells: np.ndarray, count: int) -> None:
     """mean of the map + bias = score, with as many decimals as it takes to be true as written."""
     complete = count == len(parts.order)
     mean = float(cells.mean())
     totals = (mean + parts.bias, scene.chosen.score) if complete else (mean + parts.bias,)
-    mean, bias, *totals = written_sum(mean, parts.bias, *totals)
-    own = totals[-1] if complete else number(scene.chosen.score, 3)
+    mean, bias, *totals = format_sum(mean, parts.bias, *totals)
+    own = totals[-1] if complete else format_number(scene.chosen.score, 3)
     so_far = "" if complete else " so far"
     terms = [
         (mean, f"mean of the map{so_far}"),
@@ -113,11 +113,12 @@ def _show_scores(scores: np.ndarray, count: int, own: float) -> None:
     point = alt.Chart(line.iloc[[count]]).mark_point(color=FOR, size=160, filled=True, opacity=1).encode(x, y)
     rule = alt.Chart(pd.DataFrame({"score": [own]})).mark_rule(color=NEUTRAL, strokeDash=[6, 4], strokeWidth=2)
     chart = (rule.encode(y) + grown + point).properties(height=270)
+    first, so_far, last = (format_number(scores[place], 3) for place in (0, count, -1))
     st.altair_chart(
         chart.configure_axis(labelFontSize=14, titleFontSize=14),
         width="stretch",
         key="inside_scores",
-        alt=f"Line chart of the score so far: {number(scores[0], 3)} without feature maps, {number(scores[count], 3)} "
-        f"after {count:,}, {number(scores[-1], 3)} after all {len(scores) - 1:,}.",
+        alt=f"Line chart of the score so far: {first} without feature maps, {so_far} after {count:,}, {last} after all "
+        f"{len(scores) - 1:,}.",
     )
-    st.caption(f"The score after each feature map; dashed, the network's own score, {number(own, 3)}.")
+    st.caption(f"The score after each feature map; dashed, the network's own score, {format_number(own, 3)}.")

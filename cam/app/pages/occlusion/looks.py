@@ -12,6 +12,7 @@ from cam.app import cache
 from cam.app.scene import Scene
 from cam.explanation import Prediction, Scored
 from cam.images.open import resized
+from cam.model import ExplainOptions
 from cam.server import model_store
 
 # How often a region is put at random for comparison.
@@ -37,7 +38,7 @@ def look(network: str, image: Image.Image) -> Look:
 
 @st.cache_resource(max_entries=_MAX_LOOKS, ttl=_TTL, show_spinner=False)
 def _look(network: str, size: tuple[int, int], pixels: str, _image: Image.Image) -> Look:
-    explanation = model_store.loaded_model(network).explain(_image, fit="given")
+    explanation = model_store.loaded_model(network).explain_with(_image, ExplainOptions(fit="given"))
     return Look(explanation.probabilities, explanation.top(_BEST))
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cam.app.colors import FOR, NEUTRAL
 from cam.explanation import Prediction
-from cam.export import percent
+from cam.formatting import format_percent
 
 _BEFORE = "currentcolor"
 
@@ -32,7 +32,7 @@ def show_before(label: str, before: float) -> None:
 
 def short(probability: float) -> str:
     """A share or a probability where room is scarce: 78 %, < 0.1 %, > 99.9 %, in one piece."""
-    text = percent(probability).replace("below", "<").replace("above", ">")
+    text = format_percent(probability).replace("below", "<").replace("above", ">")
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cam.backends.garbage_collection import no_collecting
+from cam.backends.imports import pause_collection
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 def test_objects_are_frozen_and_collecting_goes_on_after_the_outermost_block():
     before = gc.get_freeze_count()
     try:
-        with no_collecting():
-            with no_collecting():
+        with pause_collection():
+            with pause_collection():
                 made = [[] for _ in range(1000)]
             assert not gc.isenabled()
         assert gc.isenabled()
@@ -28,7 +28,7 @@ def test_objects_are_frozen_and_collecting_goes_on_after_the_outermost_block():
 def test_collecting_that_was_off_stays_off():
     gc.disable()
     try:
-        with no_collecting():
+        with pause_collection():
             pass
         assert not gc.isenabled()
     finally:
@@ -46,7 +46,7 @@ before = len(gc.get_objects())
 print(before, len(gc.get_objects()), gc.get_freeze_count())
 """
 KERAS = (
-    "import cam.explanation, cam.backends.openvino\nfrom cam.backends.keras_import import import_keras",
+    "import cam.explanation, cam.backends.openvino\nfrom cam.backends.imports import import_keras",
     "import_keras()\nimport keras",
 )
 PANDAS = (

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from PIL import Image, ImageOps
 
-from cam.detail import FINER, PLAIN, View, averaged, cost, resampling
+from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, estimate_cost, mean_preserving_weights
 from cam.images.open import resized, whole_size
 
 SHAPES = pytest.mark.parametrize("size", [(60, 60), (110, 40), (40, 110)], ids=["square", "wide", "tall"])
@@ -22,7 +22,7 @@ def fixed_model(make_tiny, tiny_network):
 
 
 def moved(row: np.ndarray, edges: tuple[float, float], onto: int, onto_edges: tuple[float, float]) -> np.ndarray:
-    """What `resampling` does to one row, written apart: interpolate, then put the mean back."""
+    """What `mean_preserving_weights` does to one row, written apart: interpolate, then put the mean back."""
     (start, end), (new_start, new_end) = edges, onto_edges
     known = (np.arange(len(row)) + 0.5 - start) / (end - start)
     wanted = (np.arange(onto) + 0.5 - new_start) / (new_end - new_start)
@@ -46,24 +46,24 @@ def explained_apart(model, image: Image.Image, views) -> list:
 
 
 def test_two_cells_become_four_and_the_mean_needs_no_mending():
-    matrix = resampling(2, (0, 2), 4, (0, 4))
+    matrix = mean_preserving_weights(2, (0, 2), 4, (0, 4))
     np.testing.assert_allclose(matrix, [[1, 0], [3 / 4, 1 / 4], [1 / 4, 3 / 4], [0, 1]], atol=1e-12)
 
 
 def test_three_cells_become_two_and_every_row_is_moved_by_the_same():
     # Linear: [3/4, 1/4, 0] and [0, 1/4, 3/4], columns with means 3/8, 1/4 and 3/8 in place of 1/3.
-    matrix = resampling(3, (0, 3), 2, (0, 2))
+    matrix = mean_preserving_weights(3, (0, 3), 2, (0, 2))
     np.testing.assert_allclose(matrix, [[17 / 24, 8 / 24, -1 / 24], [-1 / 24, 8 / 24, 17 / 24]], atol=1e-12)
 
 
 def test_the_same_row_is_left_as_it_is():
-    np.testing.assert_allclose(resampling(5, (-0.6, 5.6), 5, (-0.6, 5.6)), np.eye(5), atol=1e-12)
+    np.testing.assert_allclose(mean_preserving_weights(5, (-0.6, 5.6), 5, (-0.6, 5.6)), np.eye(5), atol=1e-12)
 
 
 @pytest.mark.parametrize(("count", "edges"), [(1, (0, 1)), (4, (0, 4)), (6, (-1, 7)), (9, (0.3, 8.7)), (2, (-2, 4))])
 @pytest.mark.parametrize(("onto", "onto_edges"), [(1, (0, 1)), (7, (0, 7)), (12, (-0.67, 12.67)), (3, (0.2, 2.8))])
 def test_resampling_is_linear_and_keeps_every_mean(count, edges, onto, onto_edges):
-    matrix = resampling(count, edges, onto, onto_edges)
+    matrix = mean_preserving_weights(count, edges, onto, onto_edges)
     row = np.random.default_rng(count).normal(size=count)
     np.testing.assert_allclose(matrix @ row, moved(row, edges, onto, onto_edges), atol=1e-12)
     np.testing.assert_allclose((matrix @ row).mean(), row.mean(), atol=1e-12)
@@ -73,8 +73,8 @@ def test_resampling_is_linear_and_keeps_every_mean(count, edges, onto, onto_edge
 def test_a_mirrored_map_is_turned_back():
     cells = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
     span = (-0.5, 0.0, 4.5, 3.0)
-    np.testing.assert_allclose(averaged([cells, cells[:, ::-1]], [span, span], [False, True]), cells, atol=1e-6)
-    other = averaged([cells, cells[:, ::-1]], [span, span], [False, False])
+    np.testing.assert_allclose(average_maps([cells, cells[:, ::-1]], [span, span], [False, True]), cells, atol=1e-6)
+    other = average_maps([cells, cells[:, ::-1]], [span, span], [False, False])
     np.testing.assert_allclose(other, (cells + cells[:, ::-1]) / 2, atol=1e-6)
 
 
@@ -82,7 +82,7 @@ def test_maps_of_other_grids_are_brought_to_the_finest_and_averaged():
     rng = np.random.default_rng(1)
     coarse, fine = rng.normal(size=(2, 3)).astype(np.float32), rng.normal(size=(4, 5)).astype(np.float32)
     spans = [(0.0, 0.0, 3.0, 2.0), (-1.0, -0.5, 6.0, 4.5)]
-    found = averaged([coarse, fine], spans, [True, False])
+    found = average_maps([coarse, fine], spans, [True, False])
     across = np.stack([moved(row[::-1], (0, 3), 5, (-1, 6)) for row in coarse])
     down = np.stack([moved(column, (0, 2), 4, (-0.5, 4.5)) for column in across.T], axis=1)
     np.testing.assert_allclose(found, (down + fine) / 2, atol=1e-6)
@@ -90,9 +90,9 @@ def test_maps_of_other_grids_are_brought_to_the_finest_and_averaged():
 
 
 def test_the_cost_counts_pixels():
-    assert cost(PLAIN) == 1
-    assert cost((View(1.0, False), View(2.0, True))) == 5
-    np.testing.assert_allclose(cost(FINER), 2 * (1 + 2 + 4))
+    assert estimate_cost(SINGLE_VIEW) == 1
+    assert estimate_cost((View(1.0, False), View(2.0, True))) == 5
+    np.testing.assert_allclose(estimate_cost(MULTIVIEW), 2 * (1 + 2 + 4))
 
 
 @SHAPES
@@ -110,7 +110,7 @@ def check_identity(model, image: Image.Image, *, passes: int) -> None:
     before = model.passes
     finer = model.explain(image, detail=True)
     assert model.passes - before == finer.views == passes
-    apart = explained_apart(model, image, FINER)
+    apart = explained_apart(model, image, MULTIVIEW)
     expected = np.mean([one.scores for one in apart], axis=0, dtype=np.float64)
     assert np.ptp([one.scores for one in apart], axis=0).max() > 1e-3
     np.testing.assert_allclose(finer.scores, expected, rtol=0, atol=1e-5)
@@ -128,7 +128,7 @@ def test_a_finer_class_map_is_the_mean_of_the_maps_of_its_views(tiny_model, nois
     rows, columns = finer.features.shape[:2]
     for label in ("red", "green", "blue"):
         maps = []
-        for view, one in zip(FINER, explained_apart(tiny_model, image, FINER), strict=True):
+        for view, one in zip(MULTIVIEW, explained_apart(tiny_model, image, MULTIVIEW), strict=True):
             cells = one.class_map(label).astype(np.float64)
             cells = cells[:, ::-1] if view.mirrored else cells
             count = cells.shape[1]
