@@ -9,6 +9,7 @@ import pytest
 import cam
 from cam import settings
 from cam.errors import SettingsError
+from cam.models import registry
 from cam.settings import Settings, read_settings
 
 ROOT = Path(cam.__file__).parent.parent
@@ -152,19 +153,24 @@ def test_a_wrong_value_is_named(name, value):
 def test_a_wrong_folder_is_named_when_it_is_used(places):
     (places / "file").touch()
     for name, problem in (("file", "is a file"), ("nothing", "is not there")):
-        found = read_settings({"CAM_MODELS": str(places / name)})
-        with pytest.raises(SettingsError, match=f"CAM_MODELS must name a folder, and .*{name}' {problem}"):
-            found.models_folder()
-    assert read_settings({"CAM_MODELS": "~"}).models_folder() == places / "home"
+        options = read_settings({"CAM_MODELS": str(places / name)}).library_options()
+        found = registry.custom_models_problem(options)
+        assert "CAM_MODELS must name a folder, and" in found and f"{name}' {problem}" in found
+    assert read_settings({"CAM_MODELS": "~"}).library_options().models_folder == places / "home"
 
 
-def test_the_default_folder_of_models_is_beside_the_app(places):
+def test_the_default_folder_of_models_is_beside_the_app(places, monkeypatch):
     project = places / "project"
-    assert read_settings({}).models_folder() is None
+    monkeypatch.setattr(registry, "_PROJECT", project)
+    assert read_settings({}).library_options().models_folder is None
     (project / "models").mkdir()
-    assert read_settings({}).models_folder() is None  # some other package's
+    assert read_settings({}).library_options().models_folder is None  # some other package's
     (project / "streamlit_app.py").touch()
-    assert read_settings({}).models_folder() == project / "models"
+    assert read_settings({}).library_options().models_folder == project / "models"
+
+
+def test_what_is_not_set_is_the_default_of_the_library(places):
+    assert read_settings({}).library_options() == registry.LibraryOptions()
 
 
 def test_the_file_is_looked_for_where_streamlit_looks_and_the_environment_goes_before(places):

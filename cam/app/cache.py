@@ -8,7 +8,6 @@ import base64
 import hashlib
 import io
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -18,8 +17,6 @@ from cam.analysis.convolution_equivalence import Agreement, compare_maps, comput
 from cam.explanation import Attribution, Explanation
 from cam.images.open import open_small
 from cam.model import ExplainOptions
-from cam.models import architectures
-from cam.models.architectures import Anatomy
 from cam.server import model_store
 from cam.server.telemetry import asked
 from cam.settings import read_settings
@@ -160,17 +157,3 @@ def data_uri(image: Image.Image, format: str, **options: int) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def anatomies() -> Future[tuple[Anatomy, ...]]:
-    """The networks of the page "Why it can" as blocks; read once, and again where that failed."""
-    pending = _anatomies()
-    if pending.done() and pending.exception() is not None:
-        _anatomies.clear()
-        pending = _anatomies()
-    return pending
-
-
-@st.cache_resource(show_spinner=False)
-def _anatomies() -> Future[tuple[Anatomy, ...]]:
-    return model_store.submit(architectures.anatomies)

@@ -1,4 +1,4 @@
-"""A network with its batch normalisations folded into the convolutions before them: the same numbers, sooner.
+"""Fold batch normalisations into the convolutions before them: the same numbers, sooner.
 
 A normalisation multiplies and shifts each channel by fixed numbers when a network is run (Ioffe & Szegedy, ICML 2015,
 algorithm 2, step 11), so kernel and bias of the convolution can do it:
@@ -14,13 +14,13 @@ import numpy as np
 
 from cam.backends import LINEAR
 from cam.backends.classifier_head import scale_and_shift
-from cam.backends.graph import activation_of, kind, nodes, replayed
+from cam.backends.graph import activation_of, kind, nodes, rebuild
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 
 
 def fold_batchnorm(network: keras.Model) -> keras.Model:
-    """The same network of one input and one output, for running only. The given one stays as it is.
+    """Build the same network of one input and one output, for running only. The given one stays as it is.
 
     The convolutions that something was folded into are new, with weights of their own; all else is shared. A
     normalisation stays where something else stands before it, or where the convolution's result goes elsewhere too.
@@ -29,12 +29,12 @@ def fold_batchnorm(network: keras.Model) -> keras.Model:
     twins = {id(convolution): _twin(convolution, norm) for convolution, norm in pairs}
     gone = {id(norm) for _, norm in pairs}
 
-    def call(operation, args, kwargs):
-        if id(operation) in gone:
+    def call(layer: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        if id(layer) in gone:
             return args[0] if args else kwargs["inputs"]
-        return twins.get(id(operation), operation)(*args, **kwargs)
+        return twins.get(id(layer), layer)(*args, **kwargs)
 
-    return keras.Model(network.inputs[0], replayed(network, network.inputs, call)[0])
+    return rebuild(network, network.inputs[0], call)
 
 
 def _pairs(network: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:

@@ -151,7 +151,7 @@ def _inlined(network: keras.Model, tensors: list, own: Callable) -> list[keras.K
     wanted = [tensor.dtype for tensor in getattr(network, "inputs", None) or tensors]
     tensors = [_as_type(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
     if not isinstance(network, keras.Sequential):
-        return replayed(network, tensors, call)
+        return _replay(network, tensors, call)
     for layer in network.layers:
         tensors = [call(layer, (_single(tensors),), {})]
     return tensors
@@ -161,8 +161,24 @@ def _as_type(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
     return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
 
 
-def replayed(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
-    """The outputs of a network on other tensors; `call(operation, args, kwargs)` makes each step."""
+def rebuild(network: keras.Model, inputs: keras.KerasTensor, call: Callable | None = None) -> keras.Model:
+    """Build a network of one input on another input; layers and weights are shared.
+
+    Args:
+        network: the network.
+        inputs: its new input.
+        call: makes each step, of (layer, *args, **kwargs); None calls the layer.
+    """
+    # Keras calls no function for a Sequential, and compiles a copy of what was compiled.
+    plain = keras.Model(network.inputs[0], _single(network.outputs), name=network.name)
+    return keras.models.clone_model(plain, inputs, clone_function=lambda layer: layer, call_function=call)
+
+
+def _replay(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
+    """Compute the outputs of a network on tensors of another network, where `clone_model` would cut the graph.
+
+    `call(operation, args, kwargs)` makes each step.
+    """
     values = dict(zip(map(id, network.inputs), tensors, strict=True))
     for node in nodes(network):
         args, kwargs = node.arguments.fill_in(values)
@@ -199,7 +215,7 @@ def _renamed(operation: keras.Operation, name: str) -> keras.Operation:
 
 
 def any_size(network: keras.Model) -> keras.Model | None:
-    """The network on photos of any size (n, None, None, channels), or None where its layers need one size.
+    """Rebuild a network for photos of any size (n, None, None, channels); None where its layers need one size.
 
     The layers and weights are shared. A network that takes any size is returned as it is.
     """
@@ -209,9 +225,7 @@ def any_size(network: keras.Model) -> keras.Model | None:
 
     def connected(height: int | None, width: int | None) -> keras.Model:
         tensor = network.inputs[0]
-        inputs = keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name)
-        outputs = replayed(network, [inputs], lambda operation, args, kwargs: operation(*args, **kwargs))
-        return keras.Model(inputs, _single(outputs), name=network.name)
+        return rebuild(network, keras.Input((height, width, channels), dtype=tensor.dtype, name=tensor.name))
 
     try:
         # An unknown size is accepted by layers that no other size fits, so one that is known is tried first.

@@ -1,13 +1,13 @@
-"""What networks are made of, for a page: layers as blocks, and where the parameters sit. Keras is not imported.
+"""Three architectures for a page: layers as blocks, and where the parameters sit.
 
-`cam.models.architecture_reading` reads it from their architectures.
+`architectures.json` holds them; `python tests/support/architecture_reading.py` writes it.
 """
 
 import json
-from dataclasses import asdict, dataclass
-
-from cam.backends.imports import import_keras
-from cam.sandbox import call_apart
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
 
 CONVOLUTION, POOLING, FLATTEN, DENSE = "convolution", "pooling", "flatten", "dense"
 AVERAGE = "global average pooling"
@@ -67,23 +67,12 @@ class Anatomy:
         return self.dense_parameters / self.parameters
 
 
-def anatomies() -> tuple[Anatomy, ...]:
-    """VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2.
-
-    Takes seconds, in which a process of its own imports Keras and reads them; the errors are those of `call_apart`.
-    """
-    rows = json.loads(call_apart(f"{__name__}:anatomies_json"))
-    return tuple(Anatomy(**{**row, "blocks": tuple(map(_block, row["blocks"]))}) for row in rows)
+@cache
+def load_anatomies() -> tuple[Anatomy, ...]:
+    """Load VGG-16, which has no class activation map, ResNet-50, and the embedded EfficientNet-Lite2."""
+    rows = json.loads(resources.files("cam.models").joinpath("architectures.json").read_text("utf-8"))
+    return tuple(Anatomy(**row | {"blocks": tuple(map(_block, row["blocks"]))}) for row in rows)
 
 
-def anatomies_json() -> bytes:
-    """What `anatomies` is made of, as that process hands it over."""
-    import_keras()
-    from cam.models.architecture_reading import read_anatomies
-
-    return json.dumps([asdict(anatomy) for anatomy in read_anatomies()]).encode()
-
-
-def _block(row: dict) -> Block:
-    """The block of what JSON made of one: it has no tuples."""
-    return Block(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+def _block(row: dict[str, Any]) -> Block:
+    return Block(**row | {"layers": tuple(row["layers"]), "shape": tuple(row["shape"])})

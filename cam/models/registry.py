@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     import keras
 
 
+_PROJECT = Path(__file__).parents[2]
+
+
 def default_models_folder() -> Path | None:
     """The folder `models` beside `streamlit_app.py`, None where there is none.
 
     An installed package has no app beside it, and a folder of that name there would be someone else's.
     """
-    project = Path(__file__).parents[2]
-    folder = project / "models"
-    return folder if folder.is_dir() and (project / "streamlit_app.py").is_file() else None
+    folder = _PROJECT / "models"
+    return folder if folder.is_dir() and (_PROJECT / "streamlit_app.py").is_file() else None
 
 
 @dataclass(frozen=True)

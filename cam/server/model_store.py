@@ -69,11 +69,6 @@ def requested() -> "dict[str, Future[Model]]":
         return {name: future for name, (_, future) in _models.items()}
 
 
-def submit(work: Callable, *arguments: object) -> Future:
-    """Have something else done by the thread that loads networks, as it needs as much memory: one after the other."""
-    return _loader.submit(work, *arguments)
-
-
 def correct(spec: ModelSpec, **changes: object) -> ModelSpec:
     """The row of a network of one's own with other labels, preprocessing or size, known to this module by its name.
 

@@ -166,18 +166,3 @@ def test_showing_a_photo_leaves_what_is_kept_of_it_as_it_is(noise_photo):
     photo = photo_record(noise_photo(2000, 1000))
     assert cache.shown(photo).size == (1280, 640)
     np.testing.assert_array_equal(np.asarray(cache.opened(photo)), np.asarray(noise_photo(2000, 1000)))
-
-
-def test_the_networks_of_a_page_are_read_once_and_again_only_where_that_failed(monkeypatch):
-    answers = iter((RuntimeError("killed"), ("read",)))
-
-    def read() -> tuple:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(cache.architectures, "anatomies", read)
-    assert "killed" in str(cache.anatomies().exception(30))
-    assert cache.anatomies().result(30) == ("read",)
-    assert cache.anatomies() is cache.anatomies()

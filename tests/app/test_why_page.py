@@ -4,23 +4,21 @@ import dataclasses
 import html
 import json
 import re
-from concurrent.futures import Future
 
 import numpy as np
 import pyarrow
 import pytest
 from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 from support import app_page
 from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
 
 from cam.analysis.convolution_equivalence import compare_maps
 from cam.app import cache
-from cam.app.components import picture as picture_ui
 from cam.app.pages.architecture.blocks import drawing
 from cam.app.widgets.sample_gallery import list_samples
 from cam.formatting import format_scientific
+from cam.models.architectures import load_anatomies
 from cam.render import signed_layer
 
 SAMPLE, BEAR, FOX = "polar_bear", 296, 279
@@ -112,7 +110,7 @@ def test_what_is_said_of_a_network_follows_from_the_engines_check_of_it(why):
 
 
 def test_a_network_that_is_refused_for_another_reason_is_not_said_to_have_many_dense_layers(why):
-    lite = cache.anatomies().result()[-1]
+    lite = load_anatomies()[-1]
     said = drawing((dataclasses.replace(lite, refusal="A reason."),))
     assert "what follows the last maps mixes all places" in said and "exactly" not in said and "A reason." not in said
 
@@ -211,30 +209,3 @@ def test_a_class_without_any_evidence_is_drawn(fresh):
     assert works(at)
     # Below the middle of the scale everywhere: all against.
     assert np.asarray(decoded(picture(at, "why_dense")["heat"])).max() <= 127
-
-
-class Reading(Future):
-    """The networks while they are read: done only when someone has waited."""
-
-    def __init__(self, notes: list[str], anatomies: tuple):
-        super().__init__()
-        self.notes, self.anatomies = notes, anatomies
-
-    def result(self, timeout=None):
-        self.notes.append("waits")
-        return self.anatomies
-
-
-def test_the_page_says_that_it_reads_the_networks_and_shows_the_maps_meanwhile(monkeypatch):
-    notes, show, write = [], picture_ui.show_signed, DeltaGenerator.markdown
-    reading = Reading(notes, cache.anatomies().result())
-    monkeypatch.setattr(cache, "anatomies", lambda: reading)
-    monkeypatch.setattr(picture_ui, "show_signed", lambda *a, key, **b: (notes.append(key), show(*a, key=key, **b)))
-    monkeypatch.setattr(DeltaGenerator, "markdown", lambda self, body: (notes.append(body[:8]), write(self, body)))
-    at = open_why()
-    assert notes[:4] == ["Counting", "why_dense", "why_convolution", "waits"]
-    assert "Counting" not in words(at) and "89.4 %" in words(at)
-
-
-def test_the_networks_are_read_once():
-    assert cache.anatomies() is cache.anatomies()

@@ -16,6 +16,7 @@ import pytest
 from support.loopback import serving
 
 from cam.errors import ModelError
+from cam.models import weights
 from cam.models.registry import find_spec
 from cam.models.weights import KerasFile, Wheel, keras_home
 
@@ -196,6 +197,42 @@ def test_without_a_checksum_what_arrives_is_looked_at_before_it_takes_its_place(
     with pytest.raises(ModelError, match="what arrived is not the expected file"):
         file.download()
     assert files(home) == []
+
+
+def test_without_a_published_checksum_the_first_one_is_recorded_and_must_stay(served, home, layers, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "CONTENT", layers)
+    file = KerasFile(served("right").url, None, len(layers))
+    assert file.download() == file.require()
+    assert files(home) == ["models/net.h5", "models/net.h5.sha256"]
+    recorded = (home / "models" / "net.h5.sha256").read_text()
+    assert recorded == f"{hashlib.sha256(layers).hexdigest()}  net.h5\n"
+    # As whole as before, with another number in it.
+    changed = bytearray(layers)
+    changed[layers.rindex(np.float32(4095).tobytes())] ^= 1
+    file.path.write_bytes(changed)
+    with h5py.File(file.path) as found:
+        assert found.attrs["layer_names"] is not None
+    assert not file.is_whole()
+    with pytest.raises(ModelError, match="damaged or cut off"):
+        file.require()
+    file.download()
+    assert file.require().read_bytes() == layers
+
+
+def test_a_keras_home_that_another_user_made_is_refused(home, monkeypatch, tmp_path):
+    shared = tmp_path / "shared" / ".keras"
+    (shared / "models").mkdir(parents=True)
+    (shared / "models" / "net.h5").write_bytes(CONTENT)
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setattr(weights, "_SHARED_HOME", shared)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    file = KerasFile("http://127.0.0.1/net.h5", MD5, len(CONTENT))
+    assert file.require() == shared / "models" / "net.h5"
+    monkeypatch.setattr(os, "getuid", lambda: shared.stat().st_uid + 1)
+    assert file.find() is None and not file.is_whole()
+    for use in (file.require, file.download):
+        with pytest.raises(ModelError, match=r"belongs to another user of this machine.* Set KERAS_HOME"):
+            use()
 
 
 def test_a_missing_file_is_described_by_size_name_and_folder(home):

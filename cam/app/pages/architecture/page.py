@@ -2,7 +2,6 @@
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from cam.analysis.convolution_equivalence import Agreement
 from cam.app import cache
@@ -11,44 +10,40 @@ from cam.app.pages.architecture import blocks
 from cam.app.scene import Scene, open_lesson
 from cam.app.widgets.messages import plain
 from cam.formatting import format_scientific
+from cam.models.architectures import Anatomy, load_anatomies
 
 _SAMPLE = "polar_bear"
 
 
 def why_page() -> None:
-    """The whole page; the networks are read while what needs the photo is shown already."""
+    """The whole page."""
     scene = open_lesson(
         "Why this network can do it",
         "Where the parameters are, and which part of a network keeps “where”.",
         sample=_SAMPLE,
         exact=True,
     )
-    pending = cache.anatomies()
     with st.container(key="why_networks"):
-        slot = st.empty()
-    if not pending.done():
-        slot.markdown("Counting the parameters of three networks: a few seconds, once.")
+        _show_networks(load_anatomies())
     with st.container(key="why_same"):
         _show_same(scene)
-    _show_networks(slot, pending.result())
 
 
-def _show_networks(slot: DeltaGenerator, anatomies: tuple) -> None:
-    """The boxes, the chart, and what to see in them."""
-    with slot.container():
-        st.markdown(
-            "The photo comes in at the top, the scores come out at the bottom. A box's bar is its share of the "
-            "network's parameters; its square stands for the maps, which get smaller on the way."
-        )
-        st.html(blocks.drawing(anatomies))
-        st.markdown("## Where the parameters sit")
-        left, right = st.columns([1.4, 1], gap="medium", vertical_alignment="center")
-        left.altair_chart(blocks.chart(anatomies), width="stretch")
-        right.markdown(
-            f"{blocks.shares_text(anatomies)}\n\nDense layers on a flattened map mix all cells, several times: no "
-            "cell has a share of the score of its own. An average and one dense layer only add up, so every cell has "
-            "one."
-        )
+def _show_networks(anatomies: tuple[Anatomy, ...]) -> None:
+    """Show the boxes, the chart, and what to see in them."""
+    st.markdown(
+        "The photo comes in at the top, the scores come out at the bottom. A box's bar is its share of the "
+        "network's parameters; its square stands for the maps, which get smaller on the way."
+    )
+    st.html(blocks.drawing(anatomies))
+    st.markdown("## Where the parameters sit")
+    left, right = st.columns([1.4, 1], gap="medium", vertical_alignment="center")
+    left.altair_chart(blocks.chart(anatomies), width="stretch")
+    right.markdown(
+        f"{blocks.shares_text(anatomies)}\n\nDense layers on a flattened map mix all cells, several times: no "
+        "cell has a share of the score of its own. An average and one dense layer only add up, so every cell has "
+        "one."
+    )
 
 
 def _show_same(scene: Scene) -> None:

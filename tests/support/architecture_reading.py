@@ -1,10 +1,14 @@
-"""What networks are made of, read by Keras from their architectures alone.
+"""Read by Keras what three networks are made of, for `cam/models/architectures.json`.
 
-No weight is allocated for it: VGG-16 alone would take 550 MB.
+`python tests/support/architecture_reading.py` writes the file anew; a test compares it. No weight is allocated for it:
+VGG-16 alone would take 550 MB.
 """
 
+import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 import keras
 from keras import layers
@@ -15,6 +19,7 @@ from cam.models.architectures import AVERAGE, CONVOLUTION, DENSE, FLATTEN, POOLI
 from cam.models.efficientnet_lite import build_network
 from cam.models.registry import find_spec
 
+FILE = Path(__file__).parents[2] / "cam" / "models" / "architectures.json"
 # What decides the kind of a block; normalisation, activations, padding and additions only belong to one.
 _KINDS: dict[type[layers.Layer], str] = {
     layers.Conv2D: CONVOLUTION,
@@ -28,7 +33,7 @@ _KINDS: dict[type[layers.Layer], str] = {
 
 
 def read_anatomies() -> tuple[Anatomy, ...]:
-    """Those that `cam.models.architectures.anatomies` tells of; to be called as `read_anatomy`."""
+    """Read VGG-16, ResNet-50 and the embedded EfficientNet-Lite2; call it as `read_anatomy`."""
     resnet, lite = find_spec("resnet50"), find_spec("efficientnet-lite2")
     rows: tuple[tuple[str, int, Callable[[], keras.Model]], ...] = (
         ("VGG-16", 224, lambda: keras.applications.VGG16(weights=None)),
@@ -84,3 +89,12 @@ def _block(group: list[layers.Layer]) -> Block:
     parameters = sum(math.prod(weight.shape) for layer in group for weight in layer.trainable_weights)
     names = tuple(layer.name for own, layer in kinds if own == kind)
     return Block(kind, names, tuple(kinds[-1][1].output.shape[1:]), parameters)
+
+
+def architectures_json() -> str:
+    """Write down `read_anatomies`; call it as `read_anatomy`."""
+    return json.dumps([asdict(anatomy) for anatomy in read_anatomies()], indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(architectures_json(), encoding="utf-8")
