@@ -12,8 +12,8 @@ from functools import partial
 import streamlit as st
 
 
-def whole(callback: Callable[..., None]) -> Callable[..., None]:
-    """In a run of the page: this callback for a widget, carried out to its end.
+def run_to_end(callback: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a callback of a widget, in a run of the page, so that it is carried out to its end.
 
     Args:
         callback: it may be begun again where it was stopped, so it writes last what it goes by itself.
@@ -28,12 +28,12 @@ def whole(callback: Callable[..., None]) -> Callable[..., None]:
 
 
 def finish_callbacks() -> None:
-    """At the start of a run: carry out what was stopped."""
+    """Carry out, at the start of a run, the callbacks that were stopped."""
     _carry_out(_begun())
 
 
 def _carry_out(begun: deque[Callable[[], None]]) -> None:
-    """All that was begun, the first first; what stops the run leaves them for the next one."""
+    """Carry out all callbacks that were begun, the oldest first; what stops the run leaves them for the next one."""
     while begun:
         callback = begun[0]
         try:

@@ -21,11 +21,11 @@ HOSTILE = "<b>x</b> ![a](http://x/y.png)"
 # What a label or title would be read as, where it was not escaped.
 READ = ("<b>x</b>", "![a](", "\n# heading", "$x$")
 LESSON = {
-    "Inside": "from cam.app.pages.inside.page import inside_page as page",
-    "Compare": "from cam.app.pages.compare.page import compare_page as page",
-    "Cover": "from cam.app.pages.occlusion.page import cover_page as page",
-    "Why": "from cam.app.pages.architecture.page import why_page as page",
-    "Guess": "from cam.app.pages.guess.page import guess_page as page",
+    "Inside": "from cam.app.pages.inside import show_page as page",
+    "Compare": "from cam.app.pages.compare.page import show_page as page",
+    "Cover": "from cam.app.pages.occlusion.page import show_page as page",
+    "Why": "from cam.app.pages.architecture import show_page as page",
+    "Guess": "from cam.app.pages.guess.page import show_page as page",
 }
 
 

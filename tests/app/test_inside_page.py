@@ -24,9 +24,9 @@ TABBY = 281
 
 
 def page() -> None:
-    from cam.app.pages.inside.page import inside_page
+    from cam.app.pages.inside import show_page
 
-    inside_page()
+    show_page()
 
 
 def open_inside(own: bytes | None = None, **link: str) -> AppTest:
@@ -34,7 +34,7 @@ def open_inside(own: bytes | None = None, **link: str) -> AppTest:
     at = AppTest.from_function(page, default_timeout=60)
     at.query_params.update(link)
     if own is not None:
-        arrive(at, cache.photo_of(own, "mine"), link.get("network", LITE2))
+        arrive(at, cache.make_photo(own, "mine"), link.get("network", LITE2))
     return at.run()
 
 

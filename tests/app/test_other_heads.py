@@ -12,14 +12,14 @@ from support.custom_networks import save_flat
 
 import cam
 from cam.app.pages.guess.tally import Guess, Subject
-from cam.app.pages.occlusion.result import short
+from cam.app.pages.occlusion.page import format_short
 from cam.app.widgets import download_menu
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
 
-PAGE = "from cam.app.pages.{1}.page import {0}_page as page\npage()"
-FOLDERS = {"inside": "inside", "why": "architecture", "cover": "occlusion", "guess": "guess"}
+PAGE = "from cam.app.pages.{0} import show_page\nshow_page()"
+MODULES = {"inside": "inside", "why": "architecture", "cover": "occlusion.page", "guess": "guess.page"}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def explanation(flat):
 
 
 def open_lesson(page: str, **link: str) -> AppTest:
-    at = AppTest.from_string(PAGE.format(page, FOLDERS[page]), default_timeout=60)
+    at = AppTest.from_string(PAGE.format(MODULES[page]), default_timeout=60)
     at.query_params.update({"photo": DEFAULT, **link})
     return at.run()
 
@@ -92,7 +92,7 @@ def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_agai
     text, label = words(at), explanation.top(1)[0].label
     assert f"Probability of {label}" in text and "Without the hottest" in text
     assert picture(at, "covered")["heat"]
-    assert f"<b>{escape(short(explanation.top(1)[0].probability))}</b><span>Whole photo" in text
+    assert f"<b>{escape(format_short(explanation.top(1)[0].probability))}</b><span>Whole photo" in text
 
 
 def test_a_guess_is_compared_with_the_estimate(flat, explanation):
@@ -105,7 +105,7 @@ def test_a_guess_is_compared_with_the_estimate(flat, explanation):
     at.run()
     assert not at.exception and picture(at, "guess")["heat"]
     assert picture(at, "guess")["bar"]["high"] == "most evidence"
-    assert f"{explanation.labels.names[index]} takes place 1 of 2" in words(at)
+    assert f"{explanation.labels.names[index]} ranks 1st of 2" in words(at)
 
 
 def test_what_is_saved_names_the_method_and_claims_no_sum(flat, explanation, monkeypatch):

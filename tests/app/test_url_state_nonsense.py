@@ -14,21 +14,12 @@ from support import app_page
 from support.app_page import file_of, open_page, picture, upload, works
 
 from cam.app import url_state
-from cam.app.pages import see
-from cam.app.pages.architecture import page as architecture
+from cam.app.pages import architecture, inside, see
 from cam.app.pages.compare import page as compare
 from cam.app.pages.guess import page as guess
-from cam.app.pages.inside import page as inside
 from cam.app.pages.occlusion import page as occlusion
 
-FUNCTIONS = {
-    see: "map_page",
-    inside: "inside_page",
-    compare: "compare_page",
-    occlusion: "cover_page",
-    architecture: "why_page",
-    guess: "guess_page",
-}
+PAGES = (see, inside, compare, occlusion, architecture, guess)
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
     "photo network class vs compare one_scale as_given second methods methods_by_gradients layer opacity colors fit "
@@ -71,8 +62,7 @@ NONSENSE = (
 
 def opened(module, given: dict) -> AppTest:
     """One of the pages, by a link."""
-    name = FUNCTIONS[module]
-    at = AppTest.from_string(f"from {module.__name__} import {name}\n{name}()", default_timeout=60)
+    at = AppTest.from_string(f"from {module.__name__} import show_page\nshow_page()", default_timeout=60)
     at._bidi_component_manager = app_page._components()
     at.query_params.update(given)
     at.run()
@@ -92,7 +82,7 @@ def harmless(at: AppTest) -> bool:
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(list(FUNCTIONS)),
+    st.sampled_from(PAGES),
     st.dictionaries(
         st.sampled_from(PARTS),
         st.one_of(st.sampled_from(NONSENSE), st.lists(st.sampled_from(NONSENSE), max_size=4), st.text(max_size=30)),

@@ -15,7 +15,7 @@ from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, pass
 
 from cam.analysis.convolution_equivalence import compare_maps
 from cam.app import cache
-from cam.app.pages.architecture.blocks import drawing
+from cam.app.pages.architecture import draw_networks
 from cam.app.widgets.sample_gallery import list_samples
 from cam.formatting import format_scientific
 from cam.models.architectures import load_anatomies
@@ -26,9 +26,9 @@ RANDOM = "efficientnet-lite2-random"
 
 
 def script():
-    from cam.app.pages.architecture.page import why_page
+    from cam.app.pages.architecture import show_page
 
-    why_page()
+    show_page()
 
 
 def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> AppTest:
@@ -36,7 +36,7 @@ def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> A
     at = AppTest.from_function(script, default_timeout=60)
     at._bidi_component_manager = app_page._components()
     if photo:
-        app_page.arrive(at, cache.photo_of(photo, "mine.jpg"), network)
+        app_page.arrive(at, cache.make_photo(photo, "mine.jpg"), network)
     at.query_params.update({"network": network, **link})
     return at.run()
 
@@ -111,7 +111,7 @@ def test_what_is_said_of_a_network_follows_from_the_engines_check_of_it(why):
 
 def test_a_network_that_is_refused_for_another_reason_is_not_said_to_have_many_dense_layers(why):
     lite = load_anatomies()[-1]
-    said = drawing((dataclasses.replace(lite, refusal="A reason."),))
+    said = draw_networks((dataclasses.replace(lite, refusal="A reason."),))
     assert "what follows the last maps mixes all places" in said and "exactly" not in said and "A reason." not in said
 
 

@@ -16,9 +16,9 @@ CAT, TABBY, TEAPOT = 285, 281, 849
 
 
 def script():
-    from cam.app.pages.compare.page import compare_page
+    from cam.app.pages.compare.page import show_page
 
-    compare_page()
+    show_page()
 
 
 def open_compare(own: bytes | None = None, network: str = LITE2, **link: str | list[str]) -> AppTest:
@@ -26,7 +26,7 @@ def open_compare(own: bytes | None = None, network: str = LITE2, **link: str | l
     at = AppTest.from_function(script, default_timeout=60)
     at._bidi_component_manager = app_page._components()
     if own:
-        app_page.arrive(at, cache.photo_of(own, "mine.jpg"), network)
+        app_page.arrive(at, cache.make_photo(own, "mine.jpg"), network)
     at.query_params.update({"network": network, **link})
     return at.run()
 

@@ -8,14 +8,15 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
+from cam.app.scene import Scene
 from cam.explanation import Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent
 from cam.images.limits import turns
 from cam.images.open import open_image
-from cam.models.registry import ModelSpec
 from cam.server import model_store
 from cam.server.telemetry import asked
 
@@ -46,12 +47,13 @@ class View:
         return HeatStyle(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
 
 
-def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
-    """A menu of downloads; opening it tells the server the opacity that the browser has."""
+def show_save_menu(scene: Scene, view: View) -> None:
+    """Show a menu of downloads; opening it tells the server the opacity that the browser has."""
     menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
     if not menu.open:
         return
-    # A network of one's own is called own/NAME@CORRECTION.
+    photo, spec, explanation, chosen = scene.photo, scene.spec, scene.explanation, scene.chosen
+    # A custom network is called own/NAME@CORRECTION.
     parts = (photo.sample or "photo", chosen.label, model_store.base_name(spec.name).rpartition("/")[2])
     stem = "-".join(_NOT_IN_NAMES.sub("-", part) for part in parts)
     about = (
@@ -64,17 +66,16 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
     _button(row, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
     _button(row, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
     _button(row, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
-    exact = explanation.exact
     menu.caption(
         "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
         "its mean plus the bias is the score."
-        if exact
+        if explanation.exact
         else "The overlay has the photo's own resolution. The map is the grid of numbers that "
         f"{explanation.method.title} computed."
     )
 
 
-def _button(row, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
+def _button(row: DeltaGenerator, label: str, name: str, mime: str, make: Callable[[], bytes]) -> None:
     def made() -> bytes:
         with asked("save", file=label) as told:
             data = make()
@@ -96,12 +97,11 @@ def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: 
 
 def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
     title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
-    image = cache.opened(photo)
-    return make_figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
+    return make_figure_file(photo.image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 
 def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
-    """The class map as text: comments that say what it is, then one row of cells a line."""
+    """Write the class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
     if explanation.exact:
         bias = float(explanation.bias[chosen.index])
