@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from cam.app import answers
 from cam.backends.imports import import_paused
 
 ICON = Path(__file__).with_name("icon.png")
@@ -25,7 +26,11 @@ def list_pages() -> list[st.Page]:
 
 
 def _make_page(module: str, title: str, **options: Any) -> st.Page:
-    return st.Page(lambda: _import_page(module).show_page(), title=title, **options)
+    def show() -> None:
+        _import_page(module).show_page()
+        answers.number_answer()
+
+    return st.Page(show, title=title, **options)
 
 
 def _import_page(module: str) -> ModuleType:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cam.app import cache, held, url_state
+from cam.app import answers, cache, url_state
 from cam.app.cache import ExplainOptions
 from cam.app.callbacks import run_to_end
 from cam.app.widgets import network_picker
@@ -90,22 +90,26 @@ def _choose_photo() -> cache.Photo:
     samples = list_samples()
     photo = st.session_state.photo
     names = list(samples) if photo.sample else [_OWN, *samples]
+
+    def write_title(name: str) -> str:
+        return samples[name].title if name in samples else photo.title
+
     current = photo.sample or _OWN
-    held.hold("lesson_photo", current)
+    answers.hold("lesson_photo", current)
     st.selectbox(
         "Photo",
         names,
         names.index(current),
-        format_func=lambda name: samples[name].title if name in samples else photo.title,
+        format_func=write_title,
         key="lesson_photo",
-        on_change=run_to_end(_take_sample),
+        on_change=run_to_end(lambda: answers.take_choice("lesson_photo", names, write_title, _take_sample)),
         help="Photos of your own are uploaded on the first page; every page shows them.",
     )
     return photo
 
 
-def _take_sample() -> None:
-    if (name := st.session_state.lesson_photo) != _OWN:
+def _take_sample(name: str) -> None:
+    if name != _OWN:
         set_photo(list_samples()[name].photo())
 
 
@@ -114,11 +118,10 @@ def _choose_class(explanation: Scored) -> Prediction:
     state, names = st.session_state, explanation.labels.names
     ranked = [row.index for row in explanation.top(len(names))]
     current = ranked[0] if state.chosen is None else state.chosen
-    held.hold("lesson_class", current, about=(state.photo.digest, names))
+    answers.hold("lesson_class", current)
 
-    def choose() -> None:
-        if (index := held.chosen("lesson_class", ranked, names.__getitem__)) is not None:
-            state.chosen = index
+    def choose(index: int) -> None:
+        state.chosen = index
 
     index = st.selectbox(
         "Class, most probable first",
@@ -127,6 +130,6 @@ def _choose_class(explanation: Scored) -> Prediction:
         format_func=names.__getitem__,
         key="lesson_class",
         filter_mode="contains",
-        on_change=run_to_end(choose),
+        on_change=run_to_end(lambda: answers.take_choice("lesson_class", ranked, names.__getitem__, choose)),
     )
     return explanation.prediction(index)

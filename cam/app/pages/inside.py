@@ -17,7 +17,7 @@ from cam.analysis.contributions import (
     split_score,
     weighted_map,
 )
-from cam.app import cache, held
+from cam.app import answers, cache
 from cam.app.callbacks import run_to_end
 from cam.app.colors import FOR, NEUTRAL
 from cam.app.components.cell_grid import show_grid
@@ -174,15 +174,17 @@ def _add_up(scene: Scene, parts: ScoreParts) -> None:
         )
     with right:
         _show_scores(scores, count, scene.chosen.score)
+    answers.number_answer(_COUNT)
 
 
 def _choose_count(maps: int) -> int:
     """Choose how many feature maps are added up, 0 to all."""
     state = st.session_state
-    held.hold(_COUNT, min(state.get(_COUNT, _START), maps))
+    latest = answers.read_latest(_COUNT) if _COUNT in state else _START
+    answers.hold(_COUNT, min(latest, maps), scope=_COUNT)
 
     def step(by: int) -> None:
-        held.change(_COUNT, min(max(state[_COUNT] + by, 0), maps))
+        answers.give(_COUNT, min(max(answers.read_latest(_COUNT) + by, 0), maps))
 
     slider, buttons = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
     with slider:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cam.app import held
+from cam.app import answers
 from cam.app.callbacks import run_to_end
 from cam.app.widgets.messages import plain
 from cam.explanation import Prediction, Scored
@@ -24,7 +24,7 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
     def text(index: int) -> str:
         return plain(labels[index])
 
-    held.hold("row", chosen.index, about=(state.photo.digest, labels))
+    answers.hold("row", chosen.index)
     st.radio(
         "Classes, most probable first",
         [row.index for row in rows],
@@ -32,7 +32,7 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
         format_func=text,
         captions=[_write_caption(row, explanation, best) for row in rows],
         key="row",
-        on_change=run_to_end(lambda: _choose(held.chosen("row", range(len(labels)), text))),
+        on_change=run_to_end(lambda: answers.take_choice("row", range(len(labels)), text, _choose)),
         width="stretch",
     )
     return chosen
@@ -45,15 +45,12 @@ def choose_count() -> int:
 
 def search_class(labels: Labels) -> None:
     """Offer a field that finds any class by name or synonym."""
-    state = st.session_state
 
     def text(index: int) -> str:
         return ", ".join((labels.names[index], *labels.synonyms[index]))
 
-    def found() -> None:
-        _choose(held.chosen("search", range(len(labels)), text))
-        held.change("search", None, about=state.search)
-
+    # The field empties itself once what was found is chosen.
+    answers.hold("search", None)
     st.selectbox(
         f"Find any of the {len(labels):,} classes",
         range(len(labels)),
@@ -62,7 +59,7 @@ def search_class(labels: Labels) -> None:
         placeholder="Type a word, such as cat",
         key="search",
         filter_mode="contains",
-        on_change=run_to_end(found),
+        on_change=run_to_end(lambda: answers.take_choice("search", range(len(labels)), text, _choose)),
     )
 
 
@@ -78,6 +75,5 @@ def _style_bars(rows: list[Prediction]) -> str:
     )
 
 
-def _choose(index: int | None) -> None:
-    if index is not None:
-        st.session_state.chosen = index
+def _choose(index: int) -> None:
+    st.session_state.chosen = index

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from cam.app import cache, held
+from cam.app import answers, cache
 from cam.app.callbacks import run_to_end
 from cam.app.widgets.messages import report, show_reported
 from cam.app.widgets.sample_gallery import list_samples, make_thumbnail
@@ -97,14 +97,20 @@ def _show_gallery() -> None:
     # before, which this page has deselected; in a widget of the same key that would look like choosing it again.
     key = f"sample_{st.session_state.upload_turn}"
     sample = st.session_state.photo.sample
-    held.hold(key, sample)
+    answers.hold(key, sample)
+
+    def write_title(name: str) -> str:
+        return samples[name].title
+
     st.radio(
         "Sample photos",
         list(samples),
-        format_func=lambda name: samples[name].title,
+        format_func=write_title,
         index=None if sample is None else list(samples).index(sample),
         key=key,
         horizontal=True,
         width="stretch",
-        on_change=run_to_end(lambda: set_photo(samples[st.session_state[key]].photo())),
+        on_change=run_to_end(
+            lambda: answers.take_choice(key, list(samples), write_title, lambda name: set_photo(samples[name].photo()))
+        ),
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.analysis.contrast import Difference, choose_decimals, compare_scores, difference_map, probability_ratio
-from cam.app import held, url_state
+from cam.app import answers, url_state
 from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.pages.compare.maps import Map, make_map, show_maps
@@ -124,13 +124,11 @@ def _choose_others(scene: Scene) -> list[int]:
     """Choose up to three classes besides the chosen one."""
     state = st.session_state
     others = _read_others(scene)
-    held.hold("compare_picked", others, about=(_subject(scene), scene.chosen.index))
+    answers.hold("compare_picked", others)
     offered, names = _rank_others(scene), scene.explanation.labels.names
 
-    def choose() -> None:
-        picked = held.chosen("compare_picked", range(len(names)), names.__getitem__)
-        if picked is not None:
-            _keep(scene, picked)
+    def choose(picked: list[int]) -> None:
+        _keep(scene, picked)
 
     st.multiselect(
         f"Compare **{plain(scene.chosen.label)}** with",
@@ -142,7 +140,9 @@ def _choose_others(scene: Scene) -> list[int]:
         filter_mode="contains",
         select_all=False,
         placeholder="Choose a class",
-        on_change=run_to_end(choose),
+        on_change=run_to_end(
+            lambda: answers.take_choice("compare_picked", range(len(names)), names.__getitem__, choose)
+        ),
         help=f"Up to {_MOST_OTHERS} classes, the most probable first.",
     )
     _write_link(scene)
@@ -153,13 +153,11 @@ def _choose_rival(scene: Scene) -> int:
     """Choose the class that the chosen one is set against: the first one that it is compared with."""
     state = st.session_state
     others = _read_others(scene) or _pick_next_best(scene)
-    held.hold("compare_rival", others[0], about=(_subject(scene), scene.chosen.index))
+    answers.hold("compare_rival", others[0])
     offered, names = _rank_others(scene), scene.explanation.labels.names
 
-    def choose() -> None:
-        rival = held.chosen("compare_rival", range(len(names)), names.__getitem__)
-        if rival is not None:
-            _keep(scene, [rival, *(index for index in others[1:] if index != rival)])
+    def choose(rival: int) -> None:
+        _keep(scene, [rival, *(index for index in others[1:] if index != rival)])
 
     st.selectbox(
         f"Why **{plain(scene.chosen.label)}** rather than",
@@ -168,7 +166,9 @@ def _choose_rival(scene: Scene) -> int:
         format_func=lambda index: names[index],
         key="compare_rival",
         filter_mode="contains",
-        on_change=run_to_end(choose),
+        on_change=run_to_end(
+            lambda: answers.take_choice("compare_rival", range(len(names)), names.__getitem__, choose)
+        ),
     )
     _write_link(scene)
     return state.compare_rival

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cam.analysis import box_overlap
 from cam.analysis.box_overlap import Rectangle
-from cam.app import cache, held, url_state
+from cam.app import answers, cache, url_state
 from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.components.box_drawing import draw_box, read_box
@@ -75,8 +75,7 @@ def _arrive() -> None:
 
 def _choose_case() -> Case:
     titles = {name: case.title for name, case in _CASES.items()}
-    if "case" in st.session_state:
-        held.hold("case", st.session_state.case)
+    answers.hold("case", answers.read_latest("case") if "case" in st.session_state else CASES[0].name)
     name = st.radio(
         "Cases",
         list(titles),
@@ -179,7 +178,7 @@ def _reveal(case: Case, scene: Scene, subject: Subject, box: Rectangle | None) -
 def _go_on(case: Case) -> None:
     # The second click of a double click on Reveal is none on Next.
     if time.monotonic() - st.session_state.guess_revealed > _DOUBLE_CLICK_SECONDS:
-        held.change("case", CASES[(CASES.index(case) + 1) % len(CASES)].name)
+        answers.give("case", CASES[(CASES.index(case) + 1) % len(CASES)].name)
 
 
 def _show_numbers(made: Guess) -> None:
