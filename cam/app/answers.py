@@ -14,6 +14,8 @@ from typing import Any
 
 import streamlit as st
 
+from cam.app.callbacks import run_to_end
+
 _PAGE = "page"
 _MOST_ANSWERS = 2**31
 
@@ -25,6 +27,37 @@ class _Widget:
     scope: str
     shown: Any
     given: dict[int, Any] = field(default_factory=dict)
+
+
+def offer(
+    widget: Callable[..., Any],
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    *,
+    key: str,
+    text: Callable[[Any], str],
+    take: Callable[[Any], None],
+    known: Sequence[Any] | None = None,
+    **appearance: Any,
+) -> Any:
+    """Make a widget that shows the session's value and takes what its visitor chooses; returns the value.
+
+    Args:
+        widget: st.radio, st.selectbox or st.multiselect.
+        label: over the widget.
+        options: offered in this run.
+        value: the option that the widget shows, or None; a list for several.
+        key: of the widget.
+        text: how an option is written.
+        take: keeps a choice; called in the widget's callback.
+        known: all options that there ever are, where they are more than `options`.
+        appearance: further arguments of the widget.
+    """
+    hold(key, value)
+    start = value if value is None or isinstance(value, list) else list(options).index(value)
+    callback = run_to_end(lambda: take_choice(key, options if known is None else known, text, take))
+    return widget(label, options, start, format_func=text, key=key, on_change=callback, **appearance)
 
 
 def hold(key: str, value: Any, *, scope: str = _PAGE) -> None:

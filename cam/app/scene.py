@@ -7,8 +7,8 @@ import streamlit as st
 
 from cam.app import answers, cache, url_state
 from cam.app.cache import ExplainOptions
-from cam.app.callbacks import run_to_end
 from cam.app.widgets import network_picker
+from cam.app.widgets.class_picker import keep_class
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.photo_picker import set_photo
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
@@ -94,15 +94,14 @@ def _choose_photo() -> cache.Photo:
     def write_title(name: str) -> str:
         return samples[name].title if name in samples else photo.title
 
-    current = photo.sample or _OWN
-    answers.hold("lesson_photo", current)
-    st.selectbox(
+    answers.offer(
+        st.selectbox,
         "Photo",
         names,
-        names.index(current),
-        format_func=write_title,
+        photo.sample or _OWN,
         key="lesson_photo",
-        on_change=run_to_end(lambda: answers.take_choice("lesson_photo", names, write_title, _take_sample)),
+        text=write_title,
+        take=_take_sample,
         help="Photos of your own are uploaded on the first page; every page shows them.",
     )
     return photo
@@ -117,19 +116,14 @@ def _choose_class(explanation: Scored) -> Prediction:
     """Offer all classes, the most probable first; typing finds one."""
     state, names = st.session_state, explanation.labels.names
     ranked = [row.index for row in explanation.top(len(names))]
-    current = ranked[0] if state.chosen is None else state.chosen
-    answers.hold("lesson_class", current)
-
-    def choose(index: int) -> None:
-        state.chosen = index
-
-    index = st.selectbox(
+    index = answers.offer(
+        st.selectbox,
         "Class, most probable first",
         ranked,
-        ranked.index(current),
-        format_func=names.__getitem__,
+        ranked[0] if state.chosen is None else state.chosen,
         key="lesson_class",
+        text=names.__getitem__,
+        take=keep_class,
         filter_mode="contains",
-        on_change=run_to_end(lambda: answers.take_choice("lesson_class", ranked, names.__getitem__, choose)),
     )
     return explanation.prediction(index)

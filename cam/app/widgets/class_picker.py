@@ -3,7 +3,6 @@
 import streamlit as st
 
 from cam.app import answers
-from cam.app.callbacks import run_to_end
 from cam.app.widgets.messages import plain
 from cam.explanation import Prediction, Scored
 from cam.formatting import format_percent
@@ -24,15 +23,16 @@ def choose_class(explanation: Scored, count: int) -> Prediction:
     def text(index: int) -> str:
         return plain(labels[index])
 
-    answers.hold("row", chosen.index)
-    st.radio(
+    answers.offer(
+        st.radio,
         "Classes, most probable first",
         [row.index for row in rows],
-        rows.index(chosen),
-        format_func=text,
-        captions=[_write_caption(row, explanation, best) for row in rows],
+        chosen.index,
         key="row",
-        on_change=run_to_end(lambda: answers.take_choice("row", range(len(labels)), text, _choose)),
+        text=text,
+        take=keep_class,
+        known=range(len(labels)),
+        captions=[_write_caption(row, explanation, best) for row in rows],
         width="stretch",
     )
     return chosen
@@ -50,16 +50,16 @@ def search_class(labels: Labels) -> None:
         return ", ".join((labels.names[index], *labels.synonyms[index]))
 
     # The field empties itself once what was found is chosen.
-    answers.hold("search", None)
-    st.selectbox(
+    answers.offer(
+        st.selectbox,
         f"Find any of the {len(labels):,} classes",
         range(len(labels)),
-        index=None,
-        format_func=text,
-        placeholder="Type a word, such as cat",
+        None,
         key="search",
+        text=text,
+        take=keep_class,
+        placeholder="Type a word, such as cat",
         filter_mode="contains",
-        on_change=run_to_end(lambda: answers.take_choice("search", range(len(labels)), text, _choose)),
     )
 
 
@@ -75,5 +75,6 @@ def _style_bars(rows: list[Prediction]) -> str:
     )
 
 
-def _choose(index: int) -> None:
+def keep_class(index: int) -> None:
+    """Keep the class that was chosen."""
     st.session_state.chosen = index

@@ -96,21 +96,14 @@ def _show_gallery() -> None:
     # A new one for each custom photo: a click right after an upload still carries the sample that was chosen
     # before, which this page has deselected; in a widget of the same key that would look like choosing it again.
     key = f"sample_{st.session_state.upload_turn}"
-    sample = st.session_state.photo.sample
-    answers.hold(key, sample)
-
-    def write_title(name: str) -> str:
-        return samples[name].title
-
-    st.radio(
+    answers.offer(
+        st.radio,
         "Sample photos",
         list(samples),
-        format_func=write_title,
-        index=None if sample is None else list(samples).index(sample),
+        st.session_state.photo.sample,
         key=key,
+        text=lambda name: samples[name].title,
+        take=lambda name: set_photo(samples[name].photo()),
         horizontal=True,
         width="stretch",
-        on_change=run_to_end(
-            lambda: answers.take_choice(key, list(samples), write_title, lambda name: set_photo(samples[name].photo()))
-        ),
     )

@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cam.analysis.contrast import Difference, choose_decimals, compare_scores, difference_map, probability_ratio
 from cam.app import answers, url_state
-from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.pages.compare.maps import Map, make_map, show_maps
 from cam.app.scene import Scene
@@ -122,56 +121,43 @@ def _write_odds(total: float, first: str, second: str) -> str:
 
 def _choose_others(scene: Scene) -> list[int]:
     """Choose up to three classes besides the chosen one."""
-    state = st.session_state
-    others = _read_others(scene)
-    answers.hold("compare_picked", others)
-    offered, names = _rank_others(scene), scene.explanation.labels.names
-
-    def choose(picked: list[int]) -> None:
-        _keep(scene, picked)
-
-    st.multiselect(
+    names = scene.explanation.labels.names
+    picked = answers.offer(
+        st.multiselect,
         f"Compare **{plain(scene.chosen.label)}** with",
-        offered,
-        others,
-        format_func=lambda index: names[index],
-        max_selections=_MOST_OTHERS,
+        _rank_others(scene),
+        _read_others(scene),
         key="compare_picked",
+        text=names.__getitem__,
+        take=lambda picked: _keep(scene, picked),
+        known=range(len(names)),
+        max_selections=_MOST_OTHERS,
         filter_mode="contains",
         select_all=False,
         placeholder="Choose a class",
-        on_change=run_to_end(
-            lambda: answers.take_choice("compare_picked", range(len(names)), names.__getitem__, choose)
-        ),
         help=f"Up to {_MOST_OTHERS} classes, the most probable first.",
     )
     _write_link(scene)
-    return state.compare_picked
+    return picked
 
 
 def _choose_rival(scene: Scene) -> int:
     """Choose the class that the chosen one is set against: the first one that it is compared with."""
-    state = st.session_state
     others = _read_others(scene) or _pick_next_best(scene)
-    answers.hold("compare_rival", others[0])
-    offered, names = _rank_others(scene), scene.explanation.labels.names
-
-    def choose(rival: int) -> None:
-        _keep(scene, [rival, *(index for index in others[1:] if index != rival)])
-
-    st.selectbox(
+    names = scene.explanation.labels.names
+    rival = answers.offer(
+        st.selectbox,
         f"Why **{plain(scene.chosen.label)}** rather than",
-        offered,
-        offered.index(others[0]),
-        format_func=lambda index: names[index],
+        _rank_others(scene),
+        others[0],
         key="compare_rival",
+        text=names.__getitem__,
+        take=lambda rival: _keep(scene, [rival, *(index for index in others[1:] if index != rival)]),
+        known=range(len(names)),
         filter_mode="contains",
-        on_change=run_to_end(
-            lambda: answers.take_choice("compare_rival", range(len(names)), names.__getitem__, choose)
-        ),
     )
     _write_link(scene)
-    return state.compare_rival
+    return rival
 
 
 def _rank_others(scene: Scene) -> list[int]:

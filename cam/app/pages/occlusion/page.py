@@ -84,7 +84,7 @@ def _choose() -> Choice:
 
 def _show_control(label: str, titles: dict[Any, str], key: str, *, default: Any = None, disabled: bool = False) -> Any:
     first = next(iter(titles)) if default is None else default
-    chosen = st.segmented_show_control(
+    chosen = st.segmented_control(
         label,
         list(titles),
         default=first,
