@@ -56,8 +56,15 @@ def offer(
     """
     hold(key, value)
     start = value if value is None or isinstance(value, list) else list(options).index(value)
-    callback = run_to_end(lambda: take_choice(key, options if known is None else known, text, take))
-    return widget(label, options, start, format_func=text, key=key, on_change=callback, **appearance)
+    return widget(
+        label,
+        options,
+        start,
+        format_func=text,
+        key=key,
+        on_change=run_to_end(lambda: take_choice(key, options if known is None else known, text, take)),
+        **appearance,
+    )
 
 
 def hold(key: str, value: Any, *, scope: str = _PAGE) -> None:
