@@ -15,7 +15,7 @@ from PIL import Image
 
 from cam.explanation import Attribution, Explanation
 from cam.images.open import open_small
-from cam.model import ExplainOptions
+from cam.model import ExplainOptions as ExplainOptions  # For the pages, which do not import the engine.
 from cam.server import model_store
 from cam.server.telemetry import asked
 from cam.settings import read_settings
@@ -31,6 +31,8 @@ MAX_PIXELS = 2400 * 2400
 MAX_OPENED = 8
 # Longest side of a photo as the browser gets it.
 _SHOWN_SIDE = 1280
+# The explanation of a photo, exact or estimated.
+Explained = Explanation | Attribution
 _lock = threading.Lock()
 _forgetting: threading.Timer | None = None
 
@@ -86,7 +88,7 @@ def _shrink(digest: str, _data: bytes) -> tuple[str, tuple[int, int]]:
     return encode_uri(image, "JPEG", quality=85), image.size
 
 
-def explain(photo: Photo, network: str, options: ExplainOptions) -> Explanation | Attribution:
+def explain(photo: Photo, network: str, options: ExplainOptions) -> Explained:
     """Explain a photo by a network; one forward pass (with detail, one a view) the first time, none after that.
 
     Waits for the network where it is still loading. The maps of a method are made when they are asked for.
@@ -98,7 +100,7 @@ def explain(photo: Photo, network: str, options: ExplainOptions) -> Explanation 
 
 
 @cache_results
-def _explain(digest: str, network: str, options: ExplainOptions, _data: bytes) -> Explanation | Attribution:
+def _explain(digest: str, network: str, options: ExplainOptions, _data: bytes) -> Explained:
     _forget_later()
     if options.method is None:
         about: dict[str, str | bool] = {"fit": options.fit, "detail": options.detail}

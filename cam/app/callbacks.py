@@ -12,7 +12,7 @@ from functools import partial
 import streamlit as st
 
 
-def run_to_end(callback: Callable[..., None]) -> Callable[..., None]:
+def run_to_end(callback: Callable[..., object]) -> Callable[..., None]:
     """Wrap a callback of a widget, in a run of the page, so that it is carried out to its end.
 
     Args:
@@ -32,7 +32,7 @@ def finish_callbacks() -> None:
     _carry_out(_begun())
 
 
-def _carry_out(begun: deque[Callable[[], None]]) -> None:
+def _carry_out(begun: deque[Callable[[], object]]) -> None:
     """Carry out all callbacks that were begun, the oldest first; what stops the run leaves them for the next one."""
     while begun:
         callback = begun[0]
@@ -44,12 +44,12 @@ def _carry_out(begun: deque[Callable[[], None]]) -> None:
         _end(begun, callback)
 
 
-def _end(begun: deque[Callable[[], None]], callback: Callable[[], None]) -> None:
+def _end(begun: deque[Callable[[], object]], callback: Callable[[], object]) -> None:
     # The next run may have carried it out as well, while this one was being stopped.
     if callback in begun:
         begun.remove(callback)
 
 
-def _begun() -> deque[Callable[[], None]]:
+def _begun() -> deque[Callable[[], object]]:
     # An object of its own: a callback can come by it without the state of the session.
     return st.session_state.setdefault("begun_callbacks", deque())

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cam.app import answers, cache, url_state
-from cam.app.cache import ExplainOptions
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.widgets import network_picker
 from cam.app.widgets.class_picker import keep_class
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.photo_picker import set_photo
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.explanation import Prediction, Scored
+from cam.explanation import Explanation, Prediction
 from cam.models.registry import ModelSpec
 
 _OWN = "own"
@@ -25,9 +25,15 @@ class Scene:
 
     photo: cache.Photo
     spec: ModelSpec
-    explanation: Scored
+    explanation: Explained
     chosen: Prediction
     options: ExplainOptions = WHOLE
+
+    @property
+    def exact(self) -> Explanation:
+        """The explanation, of a network that is known to have exact maps."""
+        assert isinstance(self.explanation, Explanation)
+        return self.explanation
 
 
 def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool = False) -> Scene:
@@ -73,8 +79,8 @@ def describe_loading(spec: ModelSpec, purpose: str = "") -> str:
 def make_scene(
     photo: cache.Photo,
     spec: ModelSpec,
-    explanation: Scored,
-    choose_class: Callable[[Scored], Prediction],
+    explanation: Explained,
+    choose_class: Callable[[Explained], Prediction],
     options: ExplainOptions = WHOLE,
 ) -> Scene:
     """Make the scene of an explanation: the link's class or the one that `choose_class` returns; writes the link."""
@@ -112,7 +118,7 @@ def _take_sample(name: str) -> None:
         set_photo(list_samples()[name].photo())
 
 
-def _choose_class(explanation: Scored) -> Prediction:
+def _choose_class(explanation: Explained) -> Prediction:
     """Offer all classes, the most probable first; typing finds one."""
     state, names = st.session_state, explanation.labels.names
     ranked = [row.index for row in explanation.top(len(names))]

@@ -1,4 +1,4 @@
-"""A photo on which a person draws one rectangle, with mouse, finger or keyboard."""
+"""Let a person draw one rectangle on a photo, with mouse, finger or keyboard."""
 
 import math
 

@@ -64,14 +64,14 @@ def _compare_orders(digest: str, network: str, _explanation: Explanation) -> Agr
 
 def _show_same(scene: Scene) -> None:
     """Show that all class maps at once are those of the other pages."""
-    result = _compare_orders(scene.photo.digest, scene.spec.name, scene.explanation)
+    result = _compare_orders(scene.photo.digest, scene.spec.name, scene.exact)
     st.markdown(
         "## The same computation\n"
         "*Network in Network* (2014) ends in one map for each class, and the average of each map is the score. "
         "The network chosen above can be read the same way: a 1 × 1 convolution with the weights of its dense layer "
         "gives the maps of all classes at once. Averages and sums may change places."
     )
-    st.html(_draw_orders(scene.explanation.features.shape, result.maps.shape) + _draw_facts(result))
+    st.html(_draw_orders(scene.exact.features.shape, result.maps.shape) + _draw_facts(result))
     _show_pictures(scene, result)
 
 
@@ -122,10 +122,10 @@ def _show_pictures(scene: Scene, result: Agreement) -> None:
     chosen = scene.chosen
     size = picture.map_size(scene.photo.size)
     maps = {
-        "dense": ("Dense weights, this class alone", scene.explanation.heatmap(chosen.index, size=size)),
+        "dense": ("Dense weights, this class alone", scene.exact.heatmap(chosen.index, size=size)),
         "convolution": (
             "1 × 1 convolution, all classes",
-            scene.explanation.resize_map(result.maps[:, :, chosen.index], size),
+            scene.exact.resize_map(result.maps[:, :, chosen.index], size),
         ),
     }
     limit = max(float(np.abs(heatmap).max()) for _, heatmap in maps.values()) or None

@@ -41,7 +41,7 @@ def show_page() -> None:
     scene = open_lesson(
         "Inside the map", "From photo to score in four steps, with the real numbers.", sample=_SAMPLE, exact=True
     )
-    parts = split_score(scene.explanation, scene.chosen.index)
+    parts = split_score(scene.exact, scene.chosen.index)
     with st.container(key="inside"):
         _show_steps(scene, parts)
         _show_strongest(scene, parts)
@@ -52,8 +52,8 @@ def show_page() -> None:
 
 def _show_steps(scene: Scene, parts: ScoreParts) -> None:
     """Show the way from photo to score: four cards with this photo's own shapes and numbers."""
-    width, height = scene.explanation.input_size
-    rows, columns, maps = scene.explanation.features.shape
+    width, height = scene.exact.input_size
+    rows, columns, maps = scene.exact.features.shape
     total, bias, score = format_sum(parts.products.sum(), parts.bias, scene.chosen.score)
     cards = (
         ("Photo", f"{width} × {height} × 3", "pixels across and down; red, green and blue"),
@@ -75,7 +75,7 @@ def _show_strongest(scene: Scene, parts: ScoreParts) -> None:
         f"{silent:,} do neither here. Below each: **weight × mean = what it adds**."
     )
     drawn = [int(k) for k in np.concatenate(pick_strongest(parts, _DRAWN))]
-    maps = {k: weighted_map(scene.explanation, parts, k) for k in drawn}
+    maps = {k: weighted_map(scene.exact, parts, k) for k in drawn}
     limit = max((float(np.abs(cells).max()) for cells in maps.values()), default=0.0)
     with st.container(key="inside_strongest"):
         for column, (k, cells) in zip(st.columns(2 * _DRAWN), maps.items(), strict=False):
@@ -88,7 +88,7 @@ def _show_feature_map(scene: Scene, parts: ScoreParts, k: int, cells: np.ndarray
     side = "for" if parts.products[k] > 0 else "against"
     show_signed(
         scene.photo,
-        scene.explanation.resize_map(cells, map_size(scene.photo.size)),
+        scene.exact.resize_map(cells, map_size(scene.photo.size)),
         key=f"feature_{k}",
         title=f"Map {k}",
         value=side,
@@ -106,7 +106,7 @@ def _show_cells(scene: Scene) -> None:
     with left:
         show_photo(scene.photo)
     with right:
-        show_grid(scene.photo, scene.explanation, scene.chosen.index)
+        show_grid(scene.photo, scene.exact, scene.chosen.index)
 
 
 @st.cache_resource(show_spinner=False, max_entries=128, ttl=cache.KEPT_SECONDS)
@@ -117,11 +117,11 @@ def _difference(digest: str, network: str, wanted: int, _features: np.ndarray, _
 
 def _compare_orders(scene: Scene, parts: ScoreParts) -> None:
     """Compare summing before and after enlarging: the work of both, and how far apart the results are."""
-    features, index = scene.explanation.features, scene.chosen.index
+    features, index = scene.exact.features, scene.chosen.index
     (rows, columns, maps), (width, height) = features.shape, scene.photo.size
     first, second = count_multiplications(features.shape, scene.photo.size)
     difference = _difference(scene.photo.digest, scene.spec.name, index, features, parts.weights)
-    cells = scene.explanation.class_map(index)
+    cells = scene.exact.class_map(index)
     largest = format_number(float(cells.flat[np.abs(cells).argmax()]), 1, plus=True)
     st.markdown("## Why enlarging comes after the sum")
     st.markdown(
@@ -145,17 +145,17 @@ def _add_up(scene: Scene, parts: ScoreParts) -> None:
     maps = len(parts.order)
     st.markdown("## Add them up, one by one")
     count = _choose_count(maps)
-    cells = partial_map(scene.explanation, parts, count)
+    cells = partial_map(scene.exact, parts, count)
     scores = partial_scores(parts)
     _show_equation(scene, parts, cells, count)
-    whole = scene.explanation.class_map(scene.chosen.index)
+    whole = scene.exact.class_map(scene.chosen.index)
     limit = float(np.abs(whole).max()) or None
     size = map_size(scene.photo.size)
     left, middle, right = st.columns(3, gap="medium")
     with left:
         show_signed(
             scene.photo,
-            scene.explanation.resize_map(cells, size),
+            scene.exact.resize_map(cells, size),
             key="partial",
             title="The map so far",
             value=f"{count:,} of {maps:,}",
@@ -165,7 +165,7 @@ def _add_up(scene: Scene, parts: ScoreParts) -> None:
     with middle:
         show_signed(
             scene.photo,
-            scene.explanation.resize_map(whole, size),
+            scene.exact.resize_map(whole, size),
             key="whole",
             title="The full map",
             value=f"all {maps:,}",
@@ -192,7 +192,7 @@ def _choose_count(maps: int) -> int:
             "Feature maps, the strongest first",
             0,
             maps,
-            # The one number that is not in a link, which is then that of who opens the page; none of them is.
+            # The default is in no link, so it is the same for whoever opens one.
             min(_START, maps),
             key=_COUNT,
             bind="query-params",
@@ -207,9 +207,9 @@ def _choose_count(maps: int) -> int:
 def _show_equation(scene: Scene, parts: ScoreParts, cells: np.ndarray, count: int) -> None:
     """Show mean of the map + bias = score, with as many decimals as it takes to be true as written."""
     complete = count == len(parts.order)
-    mean = float(cells.mean())
-    totals = (mean + parts.bias, scene.chosen.score) if complete else (mean + parts.bias,)
-    mean, bias, *totals = format_sum(mean, parts.bias, *totals)
+    average = float(cells.mean())
+    scores = (average + parts.bias, scene.chosen.score) if complete else (average + parts.bias,)
+    mean, bias, *totals = format_sum(average, parts.bias, *scores)
     own = totals[-1] if complete else format_number(scene.chosen.score, 3)
     so_far = "" if complete else " so far"
     terms = [

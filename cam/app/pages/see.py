@@ -7,12 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import url_state
-from cam.app.cache import ExplainOptions
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.components import picture
 from cam.app.scene import Scene, describe_loading, make_scene
 from cam.app.widgets import class_picker, custom_model_form, network_picker, photo_picker
 from cam.app.widgets.download_menu import View, show_save_menu
-from cam.explanation import Prediction, Scored
+from cam.explanation import Prediction
 from cam.formatting import format_percent
 from cam.heatmap import MULTIVIEW, estimate_cost
 from cam.localization import boxes, describe_peak
@@ -142,7 +142,7 @@ def show_heat(scene: Scene, view: View) -> None:
     )
 
 
-def _describe_heat(explanation: Scored, chosen: Prediction, count: int) -> str:
+def _describe_heat(explanation: Explained, chosen: Prediction, count: int) -> str:
     """Say how probable the class is, where its strongest evidence lies, and how many boxes are drawn."""
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
@@ -151,7 +151,7 @@ def _describe_heat(explanation: Scored, chosen: Prediction, count: int) -> str:
     return f"Heat over the photo: the strongest evidence for {chosen.label} is at the {describe_peak(cells)}.{boxed}"
 
 
-def _show_notes(explanation: Scored) -> None:
+def _show_notes(explanation: Explained) -> None:
     says = "Bright regions raised the score of the class; dark ones did not, or lowered it."
     if not explanation.exact:
         says = (

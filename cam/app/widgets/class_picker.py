@@ -3,15 +3,16 @@
 import streamlit as st
 
 from cam.app import answers
+from cam.app.cache import Explained
 from cam.app.widgets.messages import plain
-from cam.explanation import Prediction, Scored
+from cam.explanation import Prediction
 from cam.formatting import format_percent
 from cam.labels import Labels
 
 COUNTS = (5, 10, 15, 20)
 
 
-def choose_class(explanation: Scored, count: int) -> Prediction:
+def choose_class(explanation: Explained, count: int) -> Prediction:
     """Offer the `count` best classes, ranked; a chosen class that is not among them stands at the end."""
     state = st.session_state
     best = explanation.top(count)
@@ -63,7 +64,7 @@ def search_class(labels: Labels) -> None:
     )
 
 
-def _write_caption(row: Prediction, explanation: Scored, best: list[Prediction]) -> str:
+def _write_caption(row: Prediction, explanation: Explained, best: list[Prediction]) -> str:
     rank = "" if row in best else f"rank {explanation.rank(row.index):,} · "
     return rank + format_percent(row.probability)
 

@@ -11,8 +11,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
+from cam.app.cache import Explained
 from cam.app.scene import Scene
-from cam.explanation import Prediction, Scored
+from cam.explanation import Explanation, Prediction
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent
 from cam.images.limits import turns
@@ -35,7 +36,7 @@ _HELP = {
 
 @dataclass(frozen=True)
 class View:
-    """How the heat is drawn: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
+    """The style of the heat: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
 
     colormap: str
     opacity: int
@@ -85,7 +86,7 @@ def _button(row: DeltaGenerator, label: str, name: str, mime: str, make: Callabl
     row.download_button(label, made, name, mime, key=f"save_{label}", help=_HELP[label], on_click="ignore")
 
 
-def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
+def _overlay(photo: cache.Photo, explanation: Explained, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
     # At the photo's own resolution, about 35 bytes a pixel.
     with turns("save"):
@@ -95,15 +96,17 @@ def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: 
     return buffer.getvalue()
 
 
-def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
+def _figure(
+    photo: cache.Photo, explanation: Explained, chosen: Prediction, view: View, about: str, format: str
+) -> bytes:
     title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
     return make_figure_file(photo.image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 
-def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
+def map_csv(explanation: Explained, chosen: Prediction, about: str) -> bytes:
     """Write the class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
-    if explanation.exact:
+    if isinstance(explanation, Explanation):
         bias = float(explanation.bias[chosen.index])
         header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
     else:
@@ -112,7 +115,7 @@ def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _map_npy(explanation: Scored, chosen: Prediction) -> bytes:
+def _map_npy(explanation: Explained, chosen: Prediction) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, explanation.class_map(chosen.index))
     return buffer.getvalue()

@@ -5,11 +5,11 @@ import copy
 import streamlit as st
 
 from cam.app import cache
+from cam.app.cache import Explained
 from cam.app.callbacks import run_to_end
 from cam.app.widgets import custom_model_form
 from cam.app.widgets.messages import plain, report, show_error, show_warning
 from cam.errors import ModelError
-from cam.explanation import Scored
 from cam.models.registry import ModelSpec
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.server import model_store
@@ -71,7 +71,7 @@ def is_ready(spec: ModelSpec) -> bool:
 
 def explain(
     photo: cache.Photo, spec: ModelSpec, options: cache.ExplainOptions, *, exact: bool = False
-) -> tuple[ModelSpec, Scored]:
+) -> tuple[ModelSpec, Explained]:
     """Explain the photo by the network; where it cannot be loaded, by another one, and say why.
 
     Args:
@@ -118,7 +118,7 @@ def _is_downloadable(spec: ModelSpec) -> bool:
     return isinstance(spec.source, KerasFile) and (not spec.available or model_store.is_broken(spec.name))
 
 
-def remember(spec: ModelSpec, explanation: Scored) -> None:
+def remember(spec: ModelSpec, explanation: Explained) -> None:
     """Keep this network for when another one cannot be shown; a chosen class that it knows too stays chosen."""
     state, names = st.session_state, explanation.labels.names
     state.shown_network = model_store.base_name(spec.name)
@@ -141,7 +141,7 @@ def _find_fallbacks(spec: ModelSpec) -> list[ModelSpec]:
     ]
 
 
-def describe(spec: ModelSpec, explanation: Scored) -> str:
+def describe(spec: ModelSpec, explanation: Explained) -> str:
     """Describe in one line the network that is shown and how it sees this photo."""
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape

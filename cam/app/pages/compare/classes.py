@@ -65,7 +65,7 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
         return
     with controls:
         rival = _choose_rival(scene)
-    first, second = scene.chosen.label, scene.explanation.labels.names[rival]
+    first, second = scene.chosen.label, scene.exact.labels.names[rival]
     controls.markdown(
         f"**Yellow** speaks more for {plain(first)} than for {plain(second)}, **blue** more for {plain(second)}; "
         "dark is a draw."
@@ -73,13 +73,13 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
         _show_difference_map(scene, rival, f"{first} rather than {second}")
-    difference = compare_scores(scene.explanation, scene.chosen.index, rival)
+    difference = compare_scores(scene.exact, scene.chosen.index, rival)
     right.html(_write_equation(difference, first, second))
     right.markdown(_write_odds(difference.total, first, second))
 
 
 def _show_difference_map(scene: Scene, rival: int, title: str) -> None:
-    index, explanation = scene.chosen.index, scene.explanation
+    index, explanation = scene.chosen.index, scene.exact
     cells = explanation.class_map(index) - explanation.class_map(rival)
     speaks_for = f"strongest at the {describe_peak(cells)}" if cells.max() > 0 else "nowhere"
     against = f"strongest at the {describe_peak(-cells)}" if cells.min() < 0 else "nowhere"

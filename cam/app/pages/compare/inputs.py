@@ -4,13 +4,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
-from cam.app.cache import ExplainOptions
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.pages.compare.maps import Map, list_input_facts, make_map, show_maps
 from cam.app.scene import Scene, describe_loading
 from cam.app.widgets import custom_model_form, network_picker
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import LabelError, ModelError
-from cam.explanation import Scored
 from cam.models.registry import ModelSpec
 from cam.server import model_store
 
@@ -81,13 +80,13 @@ def _make_second(scene: Scene, spec: ModelSpec) -> Map | None:
     return make_map(spec.title, explanation, index, scene.photo.size, list_input_facts(explanation, index))
 
 
-def _find_class(scene: Scene, explanation: Scored) -> int:
+def _find_class(scene: Scene, explanation: Explained) -> int:
     """Find the chosen class in a network that may have other classes (LabelError if it lacks this one)."""
     if explanation.labels == scene.explanation.labels:
         return scene.chosen.index
     return explanation.labels.index(scene.chosen.label)
 
 
-def _make_map(scene: Scene, title: str, explanation: Scored, size: tuple[int, int] | None = None) -> Map:
+def _make_map(scene: Scene, title: str, explanation: Explained, size: tuple[int, int] | None = None) -> Map:
     index = scene.chosen.index
     return make_map(title, explanation, index, size or scene.photo.size, list_input_facts(explanation, index))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from cam.app.cache import Explained
 from cam.app.components import picture
 from cam.app.scene import Scene
 from cam.app.widgets.messages import plain
-from cam.explanation import Prediction, Scored
+from cam.explanation import Prediction
 from cam.formatting import format_number, format_percent
 from cam.localization import describe_peak
 
@@ -22,7 +23,7 @@ class Map:
 
     title: str
     prediction: Prediction
-    explanation: Scored
+    explanation: Explained
     size: tuple[int, int]
     heatmap: np.ndarray
     facts: tuple[str, ...] = ()
@@ -33,7 +34,7 @@ class Map:
         return max(0.0, float(self.heatmap.max()))
 
 
-def make_map(title: str, explanation: Scored, index: int, size: tuple[int, int], facts: tuple[str, ...] = ()) -> Map:
+def make_map(title: str, explanation: Explained, index: int, size: tuple[int, int], facts: tuple[str, ...] = ()) -> Map:
     """Make the map of the class `index`."""
     heatmap = explanation.heatmap(index, size=picture.map_size(size))
     return Map(title, explanation.prediction(index), explanation, size, heatmap, facts)
@@ -83,7 +84,7 @@ def show_map(scene: Scene, one: Map, *, key: str, value: str | None = None, maxi
     st.markdown("  \n".join(one.facts))
 
 
-def list_input_facts(explanation: Scored, index: int) -> tuple[str, ...]:
+def list_input_facts(explanation: Explained, index: int) -> tuple[str, ...]:
     """List what differs when the input or the network is another one."""
     best, one = explanation.top(1)[0], explanation.prediction(index)
     width, height = explanation.input_size

@@ -10,14 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
-from cam.app.cache import ExplainOptions
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.pages.compare.maps import make_map, show_map
 from cam.app.scene import Scene, describe_loading
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import ModelError
-from cam.explanation import Scored
+from cam.explanation import Attribution, Explanation
 from cam.formatting import format_whole_percent
 from cam.methods import METHODS, Method
 from cam.server import model_store
@@ -33,7 +33,7 @@ _LAST_LAYER = "the last one"
 
 @dataclass(frozen=True)
 class _Subject:
-    """What a map is of: kept when its computation is asked for."""
+    """The subject of a map: kept when its computation is asked for."""
 
     photo: str
     network: str
@@ -70,7 +70,7 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
-    first: Scored | None = None
+    first: Explained | None = None
     begun: list[Callable[[], None]] = []
     with maps.container():
         for column, method in _make_columns(chosen):
@@ -141,8 +141,12 @@ def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | No
 
 
 def _show_method(
-    scene: Scene, method: Method, layer: str | None, first: Scored | None, begin: Callable[[Callable[[], None]], None]
-) -> Scored | None:
+    scene: Scene,
+    method: Method,
+    layer: str | None,
+    first: Explained | None,
+    begin: Callable[[Callable[[], None]], None],
+) -> Explained | None:
     """Show one map, or the button that begins it; returns the explanation whose map is shown.
 
     A map that takes many passes and was asked for is given to `begin`, as a function that makes it.
@@ -151,7 +155,7 @@ def _show_method(
     subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
     try:
         made = _explain_by(scene, method, layer)
-        if made.exact or made.has_map(index) or made.passes <= _FEW:
+        if isinstance(made, Explanation) or made.has_map(index) or made.passes <= _FEW:
             drawn = make_map(method.title, made, index, scene.photo.size, _list_facts(made, method, index, first))
             show_map(scene, drawn, key=f"method_{method.name}", value="")
             return made
@@ -167,7 +171,7 @@ def _show_method(
     return None
 
 
-def _explain_by(scene: Scene, method: Method, layer: str | None) -> Scored:
+def _explain_by(scene: Scene, method: Method, layer: str | None) -> Explained:
     """Explain the photo by a method; nothing is computed anew where it is the network's own, at the last layer."""
     if method.linear_only or (layer is None and scene.explanation.method is method):
         return scene.explanation
@@ -180,7 +184,7 @@ def _refuse(scene: Scene, method: Method, reason: str) -> None:
     show_warning(reason)
 
 
-def _announce(scene: Scene, made: Scored) -> DeltaGenerator:
+def _announce(scene: Scene, made: Attribution) -> DeltaGenerator:
     """Show in the place of a map that it is being made; returns the bar of its progress."""
     method = made.method
     picture.show_waiting(scene.photo, title=method.title, text="Working …", key=method.name)
@@ -190,7 +194,7 @@ def _announce(scene: Scene, made: Scored) -> DeltaGenerator:
     return bar
 
 
-def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
+def _make(made: Attribution, subject: _Subject, bar: DeltaGenerator) -> None:
     """Make a map that takes many passes, and draw the page anew, with it or with the reason why there is none."""
 
     def report(done: int, total: int) -> None:
@@ -213,14 +217,14 @@ def _offer(scene: Scene, method: Method, passes: int, subject: _Subject) -> None
     )
 
 
-def _list_facts(made: Scored, method: Method, index: int, first: Scored | None) -> tuple[str, ...]:
+def _list_facts(made: Explained, method: Method, index: int, first: Explained | None) -> tuple[str, ...]:
     rows, columns = made.class_map(index).shape
     authors, _, rest = method.paper.partition(", ")
     facts = (f"{authors}, {rest[-4:]} · {columns} × {rows} cells",)
     return (*facts, _compare_heat(made, first, index)) if first is not None else facts
 
 
-def _compare_heat(made: Scored, first: Scored, index: int) -> str:
+def _compare_heat(made: Explained, first: Explained, index: int) -> str:
     """Compare the heat of two maps as it is drawn: the correlation of what is above zero."""
     size = (64, 64)
     one, other = (np.clip(found.heatmap(index, size=size), 0, None).ravel() for found in (made, first))

@@ -62,7 +62,7 @@ def show_page() -> None:
 
 
 def _arrive() -> None:
-    """With a photo of one's own, or by a link with a photo, the page opens with that photo; else with the first case.
+    """Open with a custom photo or the photo that the link names; else with the first case.
 
     A sample that another page has shown is no guess any more: its map was on the screen a moment ago.
     """
@@ -74,6 +74,7 @@ def _arrive() -> None:
 
 
 def _choose_case() -> Case:
+    """Choose one of the cases."""
     titles = {name: case.title for name, case in _CASES.items()}
     answers.hold("case", answers.read_latest("case") if "case" in st.session_state else CASES[0].name)
     name = st.radio(
@@ -110,7 +111,7 @@ def _show_photo(scene: Scene, subject: Subject, made: Guess | None) -> Rectangle
         scene.photo,
         key=_name_drawing(subject),
         label=f"Where does the network look for {scene.chosen.label}?" if made is None else "Your guess",
-        box=made and made.box,
+        box=None if made is None else made.box,
         fixed=made is not None,
     )
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 from cam.analysis.occlusion import Fill, cover, random_mask
 from cam.app import cache
+from cam.app.cache import Explained
 from cam.app.scene import Scene
-from cam.explanation import Prediction, Scored
+from cam.explanation import Prediction
 from cam.images.open import resized
 from cam.server import model_store
 
@@ -62,6 +63,6 @@ def cover_at_random(scene: Scene, share: float, fill: Fill, keep: bool) -> list[
     return found
 
 
-def grid_shape(explanation: Scored) -> tuple[int, int]:
+def grid_shape(explanation: Explained) -> tuple[int, int]:
     """(rows, columns) of the class maps."""
     return explanation.features.shape[:2]
