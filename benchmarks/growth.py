@@ -77,7 +77,7 @@ def steps(paths: list[str]) -> dict:
     for turn in range(ROUNDS + 1):
         for path in paths:
             st.cache_resource.clear()
-            for step, work in _steps_of(cache.photo_of(Path(path).read_bytes(), "photo")).items():
+            for step, work in _steps_of(cache.make_photo(Path(path).read_bytes(), "photo")).items():
                 start = time.perf_counter()
                 work()
                 if turn:
@@ -92,11 +92,12 @@ def _steps_of(photo) -> dict[str, Callable]:
     from cam.render import heat_layer
 
     def drawn() -> None:
-        heatmap = cache.explained(photo, NETWORK, "whole").heatmap(1, size=map_size(cache.shown(photo)))
-        cache.data_uri(heat_layer(heatmap), "PNG", compress_level=1)
+        heatmap = cache.explain(photo, NETWORK, whole).heatmap(1, size=map_size(photo.size))
+        cache.encode_uri(heat_layer(heatmap), "PNG", compress_level=1)
 
-    work = (cache.opened, cache.shown, partial(cache.explained, network=NETWORK, fit="whole"), lambda _: drawn())
-    return {step: partial(do, photo) for step, do in zip(STEPS, work, strict=True)}
+    whole = cache.ExplainOptions()
+    work = (lambda: photo.image, lambda: photo.uri, partial(cache.explain, photo, NETWORK, whole), drawn)
+    return dict(zip(STEPS, work, strict=True))
 
 
 def peak(paths: list[str]) -> dict[str, float]:
@@ -108,9 +109,9 @@ def peak(paths: list[str]) -> dict[str, float]:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
-    photo = cache.photo_of(Path(paths[0]).read_bytes(), "photo")
+    photo = cache.make_photo(Path(paths[0]).read_bytes(), "photo")
     before = most()
-    cache.shown(photo)
+    photo.uri  # noqa: B018, it is made when it is read
     # Its peak is told when it has ended.
     open_module._POOL.close()
     return {"here": most() - before, "apart": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}

@@ -46,6 +46,12 @@ def format_whole_percent(share: float) -> str:
     return f"{round(100 * share)} %"
 
 
+def format_ordinal(number: int) -> str:
+    """Write a place in a ranking: 1st, 2nd, 3rd, 11th, 1,000th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
 def shorten(text: str, most: int = 60) -> str:
     """The first `most` letters of a text that is quoted, with "..." where it goes on."""
     return text if len(text) <= most else f"{text[:most]}..."

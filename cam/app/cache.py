@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import streamlit as st
 from PIL import Image
 
-from cam.analysis.convolution_equivalence import Agreement, compare_maps, compute_class_maps
-from cam.explanation import Attribution, ExplainOptions, Explanation
+from cam.explanation import Attribution, Explanation
 from cam.images.open import open_image
+from cam.model import ExplainOptions as ExplainOptions  # For the pages, which do not import the engine.
 from cam.server import model_store
 from cam.server.telemetry import track
 from cam.settings import read_settings
@@ -31,13 +31,17 @@ MAX_PIXELS = 2400 * 2400
 MAX_OPENED = 8
 # Longest side of a photo as the browser gets it.
 _SHOWN_SIDE = 1280
+# The explanation of a photo, exact or estimated.
+Explained = Explanation | Attribution
 _lock = threading.Lock()
 _forgetting: threading.Timer | None = None
+
+cache_results = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_spinner=False)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as it came: `digest` is the SHA-256 of `data`, `sample` the name of a sample or None."""
+    """A photo: `digest` is the SHA-256 of the file's bytes `data`, `sample` the name of a sample or None."""
 
     data: bytes = field(repr=False, compare=False)
     digest: str
@@ -45,25 +49,29 @@ class Photo:
     credit: str = ""
     sample: str | None = None
 
+    @property
+    def image(self) -> Image.Image:
+        """RGB, upright, of at most `MAX_PIXELS`; shared, so not to be changed (ImageError if it is no photo)."""
+        return _open(self.digest, self.data)
 
-def photo_of(data: bytes, title: str, **about: str) -> Photo:
-    """The record of a photo with its digest."""
-    return Photo(data, hashlib.sha256(data).hexdigest(), title, **about)
+    @property
+    def uri(self) -> str:
+        """A JPEG of at most 1280 pixels a side as a data URI, for the browser (ImageError as for `image`)."""
+        return _shrink(self.digest, self.data)[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the JPEG in `uri`."""
+        return _shrink(self.digest, self.data)[1]
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A photo as the browser shows it: a JPEG as a data URI, and its (width, height) in pixels."""
-
-    uri: str = field(repr=False)
-    size: tuple[int, int]
-
-
-_cached_result = st.cache_resource(max_entries=MAX_KEPT, ttl=KEPT_SECONDS, show_spinner=False)
+def make_photo(data: bytes, title: str, *, credit: str = "", sample: str | None = None) -> Photo:
+    """Make the record of a photo with its digest."""
+    return Photo(data, hashlib.sha256(data).hexdigest(), title, credit, sample)
 
 
 @st.cache_resource(max_entries=MAX_OPENED, ttl=KEPT_SECONDS, show_spinner=False)
-def _opened(digest: str, _data: bytes) -> Image.Image:
+def _open(digest: str, _data: bytes) -> Image.Image:
     _forget_later()
     with track("decode", bytes=len(_data)) as told:
         image = open_image(_data, most_pixels=MAX_PIXELS, limits=read_settings().image_limits)
@@ -71,70 +79,35 @@ def _opened(digest: str, _data: bytes) -> Image.Image:
     return image
 
 
-@_cached_result
-def _shown(digest: str, _data: bytes) -> Shown:
+@cache_results
+def _shrink(digest: str, _data: bytes) -> tuple[str, tuple[int, int]]:
     _forget_later()
-    image = _opened(digest, _data).copy()
+    image = _open(digest, _data).copy()
     # Made for shrinking: about as good as bicubic, in less than half the time that Lanczos takes.
     image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.HAMMING)
-    return Shown(data_uri(image, "JPEG", quality=85), image.size)
+    return encode_uri(image, "JPEG", quality=85), image.size
 
 
-@_cached_result
-def _explained(digest: str, network: str, fit: str, detail: bool, _data: bytes) -> Explanation | Attribution:
-    _forget_later()
-    with track("explain", network=model_store.base_name(network), fit=fit, detail=detail, bytes=len(_data)):
-        return model_store.loaded_model(network).explain_with(
-            _opened(digest, _data), ExplainOptions(fit=fit, detail=detail)
-        )
+def explain(photo: Photo, network: str, options: ExplainOptions) -> Explained:
+    """Explain a photo by a network; one forward pass (with detail, one a view) the first time, none after that.
 
-
-@_cached_result
-def _attributed(digest: str, network: str, method: str, layer: str | None, _data: bytes) -> Explanation | Attribution:
-    _forget_later()
-    with track(
-        "explain", network=model_store.base_name(network), method=method, layer=layer or "last", bytes=len(_data)
-    ):
-        return model_store.loaded_model(network).explain_with(
-            _opened(digest, _data), ExplainOptions(method=method, layer=layer)
-        )
-
-
-def opened(photo: Photo) -> Image.Image:
-    """The photo, RGB, upright and of at most `MAX_PIXELS`; shared, so not to be changed (ImageError if it is none)."""
-    return _opened(photo.digest, photo.data)
-
-
-def shown(photo: Photo) -> Shown:
-    """The photo for the browser (ImageError if it cannot be opened)."""
-    return _shown(photo.digest, photo.data)
-
-
-def explained(photo: Photo, network: str, fit: str, *, detail: bool = False) -> Explanation | Attribution:
-    """What a network says about a photo; one forward pass the first time (with detail, one a view), none after that.
-
-    Waits for the network where it is still loading (ModelError if it cannot be loaded).
-    """
-    return _explained(photo.digest, network, fit, detail, photo.data)
-
-
-def attributed(photo: Photo, network: str, method: str, layer: str | None) -> Explanation | Attribution:
-    """What one method says about a whole photo at a layer; its maps are made when they are asked for.
+    Waits for the network where it is still loading. The maps of a method are made when they are asked for.
 
     Raises:
         ModelError: the network cannot be loaded, or the method cannot be used with it.
     """
-    return _attributed(photo.digest, network, method, layer, photo.data)
+    return _explain(photo.digest, network, options, photo.data)
 
 
-@st.cache_resource(max_entries=16, ttl=KEPT_SECONDS, show_spinner=False)
-def _agreed(digest: str, network: str, _explanation: Explanation) -> Agreement:
-    return compare_maps(_explanation, compute_class_maps(_explanation))
-
-
-def agreed(photo: Photo, network: str, explanation: Explanation) -> Agreement:
-    """All class maps of a photo that was given whole, by a 1 x 1 convolution; no forward pass."""
-    return _agreed(photo.digest, network, explanation)
+@cache_results
+def _explain(digest: str, network: str, options: ExplainOptions, _data: bytes) -> Explained:
+    _forget_later()
+    if options.method is None:
+        about: dict[str, str | bool] = {"fit": options.fit, "detail": options.detail}
+    else:
+        about = {"method": options.method, "layer": options.layer or "last"}
+    with track("explain", network=model_store.base_name(network), **about, bytes=len(_data)):
+        return model_store.loaded_model(network).explain_with(_open(digest, _data), options)
 
 
 def _forget_later() -> None:
@@ -151,8 +124,8 @@ def _forget_later() -> None:
         _forgetting.start()
 
 
-def data_uri(image: Image.Image, format: str, **options: int) -> str:
-    """The picture as a URI that holds its bytes."""
+def encode_uri(image: Image.Image, format: str, **options: int) -> str:
+    """Encode a picture as a data URI."""
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return f"data:image/{format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -12,8 +12,8 @@ from functools import partial
 import streamlit as st
 
 
-def whole(callback: Callable[..., None]) -> Callable[..., None]:
-    """In a run of the page: this callback for a widget, carried out to its end.
+def run_to_end(callback: Callable[..., object]) -> Callable[..., None]:
+    """Wrap a callback of a widget, in a run of the page, so that it is carried out to its end.
 
     Args:
         callback: it may be begun again where it was stopped, so it writes last what it goes by itself.
@@ -28,12 +28,12 @@ def whole(callback: Callable[..., None]) -> Callable[..., None]:
 
 
 def finish_callbacks() -> None:
-    """At the start of a run: carry out what was stopped."""
+    """Carry out, at the start of a run, the callbacks that were stopped."""
     _carry_out(_begun())
 
 
-def _carry_out(begun: deque[Callable[[], None]]) -> None:
-    """All that was begun, the first first; what stops the run leaves them for the next one."""
+def _carry_out(begun: deque[Callable[[], object]]) -> None:
+    """Carry out all callbacks that were begun, the oldest first; what stops the run leaves them for the next one."""
     while begun:
         callback = begun[0]
         try:
@@ -44,12 +44,12 @@ def _carry_out(begun: deque[Callable[[], None]]) -> None:
         _end(begun, callback)
 
 
-def _end(begun: deque[Callable[[], None]], callback: Callable[[], None]) -> None:
+def _end(begun: deque[Callable[[], object]], callback: Callable[[], object]) -> None:
     # The next run may have carried it out as well, while this one was being stopped.
     if callback in begun:
         begun.remove(callback)
 
 
-def _begun() -> deque[Callable[[], None]]:
+def _begun() -> deque[Callable[[], object]]:
     # An object of its own: a callback can come by it without the state of the session.
     return st.session_state.setdefault("begun_callbacks", deque())

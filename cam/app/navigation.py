@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from cam.app import answers
 from cam.app.callbacks import finish_callbacks
 from cam.app.queue_message import told_the_place
 from cam.backends.imports import import_paused
@@ -13,7 +14,7 @@ from cam.server.closed_sessions import forget_when_closed
 from cam.server.telemetry import track_run
 
 ICON = Path(__file__).with_name("icon.png")
-_FIRST = ("see", "map_page")
+_FIRST = "see"
 
 
 def run_page() -> None:
@@ -31,26 +32,30 @@ def run_page() -> None:
 
 
 def list_pages() -> list[st.Page]:
-    """All pages in the order of the navigation, the one that the app opens with first."""
+    """List all pages in the order of the navigation, the one that the app opens with first."""
     return [
-        _page(*_FIRST, "See", default=True),
-        _page("inside.page", "inside_page", "Inside the map", url_path="inside"),
-        _page("compare.page", "compare_page", "Compare", url_path="compare"),
-        _page("occlusion.page", "cover_page", "Cover it up", url_path="cover"),
-        _page("architecture.page", "why_page", "Why it can", url_path="why"),
-        _page("guess.page", "guess_page", "Guess first", url_path="guess"),
+        _make_page(_FIRST, "See", default=True),
+        _make_page("inside", "Inside the map", url_path="inside"),
+        _make_page("compare.page", "Compare", url_path="compare"),
+        _make_page("occlusion.page", "Cover it up", url_path="cover"),
+        _make_page("architecture", "Why it can", url_path="why"),
+        _make_page("guess.page", "Guess first", url_path="guess"),
     ]
 
 
-def _page(module: str, function: str, title: str, **options: Any) -> st.Page:
-    return st.Page(lambda: getattr(_imported(module), function)(), title=title, **options)
+def _make_page(module: str, title: str, **options: Any) -> st.Page:
+    def show() -> None:
+        _import_page(module).show_page()
+        answers.number_answer()
+
+    return st.Page(show, title=title, **options)
 
 
-def _imported(module: str) -> ModuleType:
+def _import_page(module: str) -> ModuleType:
     # Pandas and altair are some 75,000 objects, among which Python would look for garbage again and again.
     return import_paused(f"cam.app.pages.{module}")
 
 
 def import_first_page() -> None:
-    """Import what the page needs that the app opens with."""
-    _imported(_FIRST[0])
+    """Import the page that the app opens with, and what it needs."""
+    _import_page(_FIRST)

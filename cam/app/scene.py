@@ -1,40 +1,49 @@
-"""What the pages of the lesson have in common: heading, choice of photo, class and network, loading, and the link."""
+"""The scene that every page shows: photo, network, explanation and chosen class, how they are chosen, and the link."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
-from cam.app import cache, held, url_state
-from cam.app.callbacks import whole
+from cam.app import answers, cache, url_state
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.widgets import network_picker
+from cam.app.widgets.class_picker import keep_class
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.photo_picker import set_photo
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.explanation import Prediction, Scored
+from cam.explanation import Explanation, Prediction
 from cam.models.registry import ModelSpec
 
 _OWN = "own"
+WHOLE = ExplainOptions()
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a page shows: the photo, the network, what it says about the photo, and the class that was chosen."""
+    """The subject of a page: a photo, the network's explanation of it by `options`, and the class that was chosen."""
 
     photo: cache.Photo
-    shown: cache.Shown
     spec: ModelSpec
-    explanation: Scored
+    explanation: Explained
     chosen: Prediction
+    options: ExplainOptions = WHOLE
+
+    @property
+    def exact(self) -> Explanation:
+        """The explanation, of a network that is known to have exact maps."""
+        assert isinstance(self.explanation, Explanation)
+        return self.explanation
 
 
 def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool = False) -> Scene:
-    """Heading and choices of a page of the lesson; waits for the network and explains the photo.
+    """Write a lesson page's heading and choices, and explain the photo; waits for the network.
 
     Photo, class and network are those of the page before.
 
     Args:
         title: of the page.
-        sentence: what the page is about, in a line or two.
+        sentence: the page's subject, in a line or two.
         sample: the sample that the page opens with when it is the first one; it makes the page's point.
         exact: whether the page needs exact class activation maps.
     """
@@ -44,7 +53,7 @@ def open_lesson(title: str, sentence: str, *, sample: str = DEFAULT, exact: bool
 
 
 def choose_scene(*, exact: bool = False) -> Scene:
-    """The choices of photo, class and network, and what the network says about the photo; `exact` as `open_lesson`."""
+    """Offer the choices of photo, class and network, and explain the photo; `exact` as in `open_lesson`."""
     photo_column, class_column, network_column = st.columns(3)
     with photo_column:
         photo = _choose_photo()
@@ -52,64 +61,75 @@ def choose_scene(*, exact: bool = False) -> Scene:
         spec = network_picker.choose_network()
     with st.container():
         show_reported()
-    shown = cache.shown(photo)
     slot = class_column
     if not network_picker.is_ready(spec):
         # Only then: a list that is emptied for a moment closes while it is being read.
         slot = class_column.empty()
-        slot.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
-    spec, explanation = network_picker.explain(photo, spec, "whole", exact=exact)
+        slot.markdown(describe_loading(spec))
+    spec, explanation = network_picker.explain(photo, spec, WHOLE, exact=exact)
+    with slot:
+        return make_scene(photo, spec, explanation, _choose_class)
+
+
+def describe_loading(spec: ModelSpec, purpose: str = "") -> str:
+    """Say in Markdown that a network loads, and for what."""
+    return f"Loading {plain(spec.title)}{purpose}: a few seconds, once."
+
+
+def make_scene(
+    photo: cache.Photo,
+    spec: ModelSpec,
+    explanation: Explained,
+    choose_class: Callable[[Explained], Prediction],
+    options: ExplainOptions = WHOLE,
+) -> Scene:
+    """Make the scene of an explanation: the link's class or the one that `choose_class` returns; writes the link."""
     network_picker.remember(spec, explanation)
     url_state.open_class(explanation.labels)
-    with slot:
-        chosen = _choose_class(explanation)
+    chosen = choose_class(explanation)
     url_state.write_link(chosen.label)
-    return Scene(photo, shown, spec, explanation, chosen)
+    return Scene(photo, spec, explanation, chosen, options)
 
 
 def _choose_photo() -> cache.Photo:
-    """The samples by title; a photo of one's own, chosen on the first page, stands above them."""
+    """Offer the samples by title; a custom photo, chosen on the first page, stands above them."""
     samples = list_samples()
     photo = st.session_state.photo
     names = list(samples) if photo.sample else [_OWN, *samples]
-    shown = photo.sample or _OWN
-    held.hold("lesson_photo", shown)
-    st.selectbox(
+
+    def write_title(name: str) -> str:
+        return samples[name].title if name in samples else photo.title
+
+    answers.offer(
+        st.selectbox,
         "Photo",
         names,
-        names.index(shown),
-        format_func=lambda name: samples[name].title if name in samples else photo.title,
+        photo.sample or _OWN,
         key="lesson_photo",
-        on_change=whole(_take_sample),
+        text=write_title,
+        take=_take_sample,
         help="Photos of your own are uploaded on the first page; every page shows them.",
     )
     return photo
 
 
-def _take_sample() -> None:
-    if (name := st.session_state.lesson_photo) != _OWN:
+def _take_sample(name: str) -> None:
+    if name != _OWN:
         set_photo(list_samples()[name].photo())
 
 
-def _choose_class(explanation: Scored) -> Prediction:
-    """All classes, the most probable first; typing finds one."""
-    state = st.session_state
-    ranked = [row.index for row in explanation.top(len(explanation.labels))]
-    shown = ranked[0] if state.chosen is None else state.chosen
-    held.hold("lesson_class", shown, about=(state.photo.digest, explanation.labels.names))
-    names = explanation.labels.names
-
-    def choose() -> None:
-        if (index := held.chosen("lesson_class", ranked, names.__getitem__)) is not None:
-            state.chosen = index
-
-    index = st.selectbox(
+def _choose_class(explanation: Explained) -> Prediction:
+    """Offer all classes, the most probable first; typing finds one."""
+    state, names = st.session_state, explanation.labels.names
+    ranked = [row.index for row in explanation.top(len(names))]
+    index = answers.offer(
+        st.selectbox,
         "Class, most probable first",
         ranked,
-        ranked.index(shown),
-        format_func=lambda index: names[index],
+        ranked[0] if state.chosen is None else state.chosen,
         key="lesson_class",
+        text=names.__getitem__,
+        take=keep_class,
         filter_mode="contains",
-        on_change=whole(choose),
     )
     return explanation.prediction(index)

@@ -150,8 +150,8 @@ def test_a_class_outside_the_list_gets_a_row_of_its_own_with_its_place():
     row = at.radio(key="row")
     assert works(at) and class_of(at) == far
     assert row.options == [*(p.label for p in explanation.top(5)), NAMES[far]]
-    assert row.proto.captions[-1] == f"place 60 · {format_percent(explanation.prediction(far).probability)}"
-    assert not any("place" in caption for caption in row.proto.captions[:-1])
+    assert row.proto.captions[-1] == f"rank 60 · {format_percent(explanation.prediction(far).probability)}"
+    assert not any("rank" in caption for caption in row.proto.captions[:-1])
 
 
 def test_the_row_of_its_own_stays_when_the_list_grows_and_shrinks():
@@ -168,11 +168,11 @@ def test_a_class_that_the_longer_list_holds_is_not_repeated():
     tenth = engine(DEFAULT).top(10)[-1].index
     at = open_page()
     at.selectbox(key="search").set_value(tenth).run()
-    assert at.radio(key="row").proto.captions[-1].startswith("place 10 ")
+    assert at.radio(key="row").proto.captions[-1].startswith("rank 10 ")
     at.selectbox(key="classes").set_value(20).run()
     row = at.radio(key="row")
     assert row.options == [prediction.label for prediction in engine(DEFAULT).top(20)]
-    assert not any("place" in caption for caption in row.proto.captions)
+    assert not any("rank" in caption for caption in row.proto.captions)
     assert class_of(at) == tenth
 
 

@@ -35,7 +35,7 @@ def test_two_networks_side_by_side_each_with_its_own_numbers_and_scale():
         one, best = explanation.prediction(TABBY), explanation.top(1)[0]
         rows, columns, _ = explanation.features.shape
         assert data["value"] == percent_text(one.probability)
-        assert f"Score {one.score:.2f} · place {explanation.rank(TABBY)} of 1,000" in words(at)
+        assert f"Score {one.score:.2f} · rank {explanation.rank(TABBY)} of 1,000" in words(at)
         assert "Sees {} × {} pixels · map of {} × {} cells".format(*explanation.input_size, columns, rows) in words(at)
         assert f"Most probable: {best.label}, {percent_text(best.probability)}" in words(at)
 
@@ -85,7 +85,7 @@ def test_whole_and_squashed_have_one_scale_and_their_own_numbers():
         np.testing.assert_array_equal(pixels(at, f"compare_{place}"), np.asarray(expected))
         one = explanation.prediction(DOG)
         assert picture(at, f"compare_{place}")["value"] == percent_text(one.probability)
-        assert f"Score {one.score:.2f} · place {explanation.rank(DOG)} of" in words(at)
+        assert f"Score {one.score:.2f} · rank {explanation.rank(DOG)} of" in words(at)
     assert "Sees 480 × 224 pixels · map of 15 × 7 cells" in words(at)
     assert "Sees 260 × 260 pixels · map of 9 × 9 cells" in words(at)
 

@@ -9,7 +9,7 @@ import pyarrow.ipc
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, new_session, passes
+from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes
 
 from cam.analysis.occlusion import (
     FILLS,
@@ -23,8 +23,8 @@ from cam.analysis.occlusion import (
     random_mask,
 )
 from cam.app import cache
-from cam.app.pages.occlusion.looks import DRAWS
-from cam.app.pages.occlusion.result import short
+from cam.app.pages.occlusion.page import format_short
+from cam.app.pages.occlusion.passes import DRAWS
 from cam.app.widgets.sample_gallery import list_samples
 from cam.images.open import open_image, resized
 from cam.server import model_store
@@ -35,12 +35,21 @@ GREY, MEAN, BLUR = FILLS
 BOX = (0.6, 0.1, 0.95, 0.5)
 
 
+def page() -> None:
+    from cam.app.pages.occlusion.page import show_page
+
+    show_page()
+
+
 def open_cover(own: bytes | None = None, *, network: str = LITE0, box: tuple | None = None, **link: str) -> AppTest:
     """A new session that opens the page by a link, or with a photo, or a box on it, that was made before."""
-    at = new_session("cover", own, network=network, **link)
+    at = AppTest.from_function(page, default_timeout=120)
+    at.query_params.update(link, network=network)
+    data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
+    if own is not None:
+        arrive(at, cache.make_photo(own, "mine"), network)
     if box is not None:
-        data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
-        at.session_state.cover_box = (cache.photo_of(data, "").digest, box)
+        at.session_state.cover_box = (cache.make_photo(data, "").digest, box)
     return at.run()
 
 
@@ -89,7 +98,7 @@ class Expected:
         assert {int(draw.sum()) for draw in draws} == {int(mask.sum())}
         others = [self.covered(~draw if keep else draw, fill) for draw in draws]
         before = float(self.whole.probabilities[self.index])
-        return [short(value) for value in (before, self.covered(~mask if keep else mask, fill), np.mean(others))]
+        return [format_short(value) for value in (before, self.covered(~mask if keep else mask, fill), np.mean(others))]
 
 
 def choose(at: AppTest, key: str, value: object) -> AppTest:
@@ -129,7 +138,7 @@ def test_the_best_classes_are_those_of_the_covered_photo():
     expected = Expected(index=DOG)
     covered = cover(expected.image, hottest(expected.heat, 0.2), GREY)
     rows = expected.model.explain(covered, fit="given").top(5)
-    assert best(at) == [(row.label, short(row.probability)) for row in rows]
+    assert best(at) == [(row.label, format_short(row.probability)) for row in rows]
 
 
 def test_a_box_by_hand_is_covered_and_compared_with_as_much_at_random():
@@ -147,7 +156,7 @@ def test_without_a_box_nothing_is_covered_and_the_network_is_not_asked(fresh):
     open_cover()
     before = passes(LITE0)
     at = open_cover(cover_part="A box by hand")
-    assert numbers(at) == [short(float(engine(SAMPLE, LITE0).probabilities[DOG]))]
+    assert numbers(at) == [format_short(float(engine(SAMPLE, LITE0).probabilities[DOG]))]
     assert layer(at)[..., 3].max() == 0
     assert passes(LITE0) == before + 1  # the test's own
 
@@ -263,4 +272,4 @@ def test_a_link_with_an_empty_value_opens_with_the_first_choice(key):
 
 @pytest.mark.parametrize(("probability", "text"), [(0.2, "20 %"), (0.0001, "< 0.1 %"), (0.9999, "> 99.9 %")])
 def test_a_number_is_short_and_in_one_piece(probability, text):
-    assert short(probability) == text.replace(" ", "\N{NO-BREAK SPACE}")
+    assert format_short(probability) == text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,4 +1,4 @@
-"""The toggle "Finer map": several looks at the photo, what they cost, and what changes by them."""
+"""The toggle "Finer map": several forward passes for one photo, their cost, and their effect."""
 
 import numpy as np
 from support.app_page import DOG, LITE2, class_of, heat_pixels, open_page, passes, picture, works

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from support.app_page import class_of, engine, gallery, heat_pixels, open_page, picture, works
 
-from cam.app.widgets.sample_gallery import FOLDER, list_samples, thumbnail
+from cam.app.widgets.sample_gallery import FOLDER, list_samples, make_thumbnail
 
 SAMPLES = list_samples()
 
@@ -46,8 +46,8 @@ def test_credits_are_words_and_a_collage_names_the_photos_it_is_made_of():
 def test_the_gallery_has_each_samples_own_thumbnail_in_its_place():
     styles = next(html.body for html in open_page().get("html") if "--picture: url(" in html.body)
     for place, name in enumerate(SAMPLES, 1):
-        assert f"> div:nth-child({place}) {{ --picture: url({thumbnail(name)}) }}" in styles
-    assert len({thumbnail(name) for name in SAMPLES}) == 16
+        assert f"> div:nth-child({place}) {{ --picture: url({make_thumbnail(name)}) }}" in styles
+    assert len({make_thumbnail(name) for name in SAMPLES}) == 16
 
 
 def test_going_through_the_gallery_in_one_session_never_mixes_two_photos():

@@ -2,29 +2,18 @@
 
 import json
 import re
-from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import (
-    LITE2,
-    NAMES,
-    arrive,
-    decoded,
-    engine,
-    everything_sent,
-    file_of,
-    new_session,
-    open_lesson,
-    passes,
-)
+from support.app_page import LITE2, NAMES, arrive, decoded, engine, everything_sent, file_of, passes
 
 from cam.app import cache
 from cam.app.pages.guess import page
 from cam.app.pages.guess.cases import CASES, OWN
 from cam.app.widgets.sample_gallery import list_samples
+from cam.formatting import format_ordinal
 from cam.render import heat_layer
 
 RANDOM = "efficientnet-lite2-random"
@@ -33,20 +22,30 @@ MACAW = NAMES.index("macaw")
 LEFT_HALF = [0, 0, 0.5, 1]
 
 
+def _page():
+    from cam.app.pages.guess.page import show_page
+
+    show_page()
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """These tests click faster than people do."""
     monkeypatch.setattr(page, "_DOUBLE_CLICK_SECONDS", 0)
 
 
-open_guess = partial(open_lesson, "guess")
+def open_guess(**link: str) -> AppTest:
+    """A session that opens this page first, by a link with these parameters."""
+    at = AppTest.from_function(_page, default_timeout=60)
+    at.query_params.update(link)
+    return at.run()
 
 
 def open_after(
     photo: cache.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
 ) -> AppTest:
     """A session that comes from another page, where this photo, class and network were chosen, and opens a case."""
-    at = new_session("guess")
+    at = AppTest.from_function(_page, default_timeout=60)
     if case:
         at.session_state["case"] = case
     arrive(at, photo, network, chosen)
@@ -229,7 +228,7 @@ def test_the_map_under_the_squashed_case_is_that_of_the_squashed_photo():
 def test_the_lesson_of_a_case_has_the_engines_numbers():
     at = guess(open_guess(case="Random weights"), [0, 0, 1, 1])
     rank = engine("german_shepherd", RANDOM).rank(DOG)
-    assert says(at, f"German shepherd takes place {rank} of 1,000")
+    assert says(at, f"German shepherd ranks {format_ordinal(rank)} of 1,000")
 
 
 def test_a_guess_stays_when_one_comes_back_to_its_case():
@@ -257,7 +256,7 @@ def test_after_a_page_that_has_shown_the_map_of_a_sample_it_opens_with_the_first
 
 
 def test_after_another_page_it_opens_with_a_photo_of_ones_own():
-    at = open_after(cache.photo_of(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
+    at = open_after(cache.make_photo(file_of(Image.new("RGB", (64, 48), "red")), "mine.jpg"), case=None)
     assert at.radio(key="case").value == OWN and drawing(at)["alt"] == "Photo: mine.jpg"
 
 
@@ -308,7 +307,7 @@ def test_where_nothing_is_evidence_a_sentence_says_so_and_nothing_is_scored():
 
 @pytest.mark.parametrize("size", [(64, 48), (1500, 150), (150, 1500)])
 def test_one_colour_and_panoramas_can_be_guessed(size):
-    photo = cache.photo_of(file_of(Image.new("RGB", size, (90, 140, 60))), "<b>mine|*.jpg")
+    photo = cache.make_photo(file_of(Image.new("RGB", size, (90, 140, 60))), "<b>mine|*.jpg")
     at = guess(open_after(photo), [0.25, 0.25, 0.75, 0.75])
     assert not at.exception
     assert tally(at)[0][0] == "&lt;b&gt;mine|*.jpg"

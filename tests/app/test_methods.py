@@ -118,8 +118,10 @@ def test_a_method_of_many_passes_is_not_begun_by_itself(tiny):
     at.run()
     view(view(at, "Classes"), "Methods")
     assert model(tiny).passes == before
-    assert [button.label for button in at.button] == [f"Begin: {MANY} passes"] * 2
-    assert [picture(at, name)["wait"] for name in ("score-cam", "ablation-cam")] == [f"Needs {MANY} passes."] * 2
+    assert [button.label for button in at.button] == [f"Begin: {MANY} forward passes"] * 2
+    assert [picture(at, name)["wait"] for name in ("score-cam", "ablation-cam")] == [
+        f"Needs {MANY} forward passes."
+    ] * 2
     assert picture(at, "method_cam")["heat"]
 
 
@@ -136,7 +138,7 @@ def test_a_method_that_is_begun_shows_its_progress_then_its_map_and_costs_nothin
     at = open_methods("CAM", "Score-CAM", network=tiny)
     before = model(tiny).passes
     at.button(key="begin_score-cam").click().run()
-    assert seen == [(1.0, f"{MANY} of {MANY} passes")]
+    assert seen == [(1.0, f"{MANY} of {MANY} forward passes")]
     assert titles(at) == ["CAM", "Score-CAM"] and not [*at.button, *at.progress, *at.exception]
     assert picture(at, "method_score-cam")["heat"] and "Like CAM" in words(at)
     assert model(tiny).passes == before + MANY
@@ -172,15 +174,15 @@ def test_a_click_stops_a_method_that_works_and_leaves_nothing_broken(tiny, stopp
     at.button(key="begin_score-cam").click().run()
     assert stopped == [1]
     assert not at.exception and not at.progress
-    assert titles(at) == ["CAM", "Score-CAM"] and picture(at, "score-cam")["wait"] == f"Needs {MANY} passes."
+    assert titles(at) == ["CAM", "Score-CAM"] and picture(at, "score-cam")["wait"] == f"Needs {MANY} forward passes."
     at.run()
-    assert stopped == [1] and [button.label for button in at.button] == [f"Begin: {MANY} passes"]
+    assert stopped == [1] and [button.label for button in at.button] == [f"Begin: {MANY} forward passes"]
 
 
 def test_a_method_that_was_stopped_can_be_begun_again(tiny, stopped):
     at = open_methods("CAM", "Score-CAM", network=tiny)
     at.button(key="begin_score-cam").click().run()
-    made = methods.cache.attributed(at.session_state.photo, tiny, "score-cam", None)
+    made = methods.cache.explain(at.session_state.photo, tiny, methods.ExplainOptions(method="score-cam"))
     object.__setattr__(made, "method", dataclasses.replace(made.method, compute=lambda probe, index, report: np.eye(3)))
     at.button(key="begin_score-cam").click().run()
     assert picture(at, "method_score-cam")["heat"] and not [*at.button, *at.exception]

@@ -6,17 +6,20 @@ from html import escape
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.app_page import heat_pixels, open_lesson, open_page, picture, run_with_open, works
+from support.app_page import heat_pixels, open_page, picture, run_with_open, works
 from support.compare_parts import open_compare, titles
 from support.custom_networks import save_flat
 
 import cam
 from cam.app.pages.guess.tally import Guess, Subject
-from cam.app.pages.occlusion.result import short
+from cam.app.pages.occlusion.page import format_short
 from cam.app.widgets import download_menu
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
+
+PAGE = "from cam.app.pages.{0} import show_page\nshow_page()"
+MODULES = {"inside": "inside", "why": "architecture", "cover": "occlusion.page", "guess": "guess.page"}
 
 
 @pytest.fixture
@@ -30,6 +33,12 @@ def flat(own) -> str:
 def explanation(flat):
     """What the engine says about the sample that the page opens with."""
     return cam.load_model(flat).explain(cam.open_image(list_samples()[DEFAULT].path))
+
+
+def open_lesson(page: str, **link: str) -> AppTest:
+    at = AppTest.from_string(PAGE.format(MODULES[page]), default_timeout=60)
+    at.query_params.update({"photo": DEFAULT, **link})
+    return at.run()
 
 
 def words(at: AppTest) -> str:
@@ -55,7 +64,7 @@ def test_the_page_says_that_the_map_is_an_estimate_and_does_not_add_up(flat):
 
 @pytest.mark.parametrize("page", ["inside", "why"])
 def test_a_page_that_takes_the_exact_map_apart_says_why_it_shows_another_network(flat, page):
-    at = open_lesson(page, photo=DEFAULT, network=flat)
+    at = open_lesson(page, network=flat)
     assert not at.exception and [warning.value for warning in at.warning] == [
         "flat has no exact class activation map, because its head is not linear, and this page takes one apart. See, "
         "Compare, Cover it up and Guess first can show it. You still see EfficientNet-Lite2."
@@ -78,16 +87,16 @@ def test_the_difference_of_two_classes_needs_a_linear_head(flat):
 
 
 def test_cover_it_up_hides_the_hottest_of_the_estimate_and_asks_the_network_again(flat, explanation):
-    at = open_lesson("cover", photo=DEFAULT, network=flat)
+    at = open_lesson("cover", network=flat)
     assert not [*at.exception, *at.error, *at.warning]
     text, label = words(at), explanation.top(1)[0].label
     assert f"Probability of {label}" in text and "Without the hottest" in text
     assert picture(at, "covered")["heat"]
-    assert f"<b>{escape(short(explanation.top(1)[0].probability))}</b><span>Whole photo" in text
+    assert f"<b>{escape(format_short(explanation.top(1)[0].probability))}</b><span>Whole photo" in text
 
 
 def test_a_guess_is_compared_with_the_estimate(flat, explanation):
-    at = open_lesson("guess", photo=DEFAULT, network=flat, case="This photo")
+    at = open_lesson("guess", network=flat, case="This photo")
     assert not [*at.exception, *at.error, *at.warning] and at.radio(key="case").value == "own"
     state = at.session_state
     index = explanation.top(1)[0].index
@@ -96,7 +105,7 @@ def test_a_guess_is_compared_with_the_estimate(flat, explanation):
     at.run()
     assert not at.exception and picture(at, "guess")["heat"]
     assert picture(at, "guess")["bar"]["high"] == "most evidence"
-    assert f"{explanation.labels.names[index]} takes place 1 of 2" in words(at)
+    assert f"{explanation.labels.names[index]} ranks 1st of 2" in words(at)
 
 
 def test_what_is_saved_names_the_method_and_claims_no_sum(flat, explanation, monkeypatch):

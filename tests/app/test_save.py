@@ -163,7 +163,7 @@ def test_the_save_menu_follows_the_class_that_is_chosen(saved):
 
 @pytest.mark.parametrize("title", ["price $5 and $6.jpg", "$\\frac$.jpg", "a_b^c {}.jpg", "x" * 200 + ".jpg"])
 def test_a_figure_can_be_saved_whatever_the_photos_file_is_called(title, noise_photo):
-    photo = cache.photo_of(file_of(noise_photo(200, 150)), title)
+    photo = cache.make_photo(file_of(noise_photo(200, 150)), title)
     explanation = engine(photo.data)
     chosen = explanation.top(1)[0]
     data = download_menu._figure(

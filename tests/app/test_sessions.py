@@ -25,8 +25,8 @@ def secret(noise_photo) -> bytes:
 
 def marks(data: bytes) -> dict[str, str]:
     """What would give a photo away: its digest, its name, and its picture."""
-    photo = cache.photo_of(data, "my secret.jpg")
-    return {"digest": photo.digest, "name": photo.title, "picture": cache.shown(photo).uri}
+    photo = cache.make_photo(data, "my secret.jpg")
+    return {"digest": photo.digest, "name": photo.title, "picture": photo.uri}
 
 
 def found(at, data: bytes) -> list[str]:

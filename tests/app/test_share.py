@@ -57,7 +57,7 @@ def test_the_code_brings_the_access_code_and_the_text_does_not(monkeypatch):
     monkeypatch.setenv("CAM_ACCESS_CODE", "apple pie")
     at = panel(WIFI)
     (page,) = (element.proto.body for element in at.get("html") if "qr-code" in element.proto.body)
-    assert shown(at) == WIFI and share_dialog.qr_code(f"{WIFI}/enter#apple%20pie") in page
+    assert shown(at) == WIFI and share_dialog.make_qr_code(f"{WIFI}/enter#apple%20pie") in page
     assert any("brings the access code" in text.value for text in at.caption)
     assert "apple" not in "".join(text.value for text in at.caption)
 
@@ -91,7 +91,7 @@ def test_the_link_to_what_is_seen_opens_it():
 
 
 def test_a_photo_of_ones_own_is_in_no_link(noise_photo):
-    at = panel(WIFI, own_photo=cache.photo_of(file_of(noise_photo(64, 64)), "mine"))
+    at = panel(WIFI, own_photo=cache.make_photo(file_of(noise_photo(64, 64)), "mine"))
     assert not at.toggle
     assert shown(at) == WIFI
 
@@ -108,4 +108,4 @@ def test_a_photo_of_ones_own_is_in_no_link(noise_photo):
 )
 def test_the_link_leads_to_the_same_page(monkeypatch, url, base, page):
     monkeypatch.setattr(st, "get_option", {"server.baseUrlPath": base}.get)
-    assert share_dialog.page_path(url) == page
+    assert share_dialog.find_page_path(url) == page

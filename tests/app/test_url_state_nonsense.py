@@ -10,11 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import PAGES, file_of, new_session, open_page, picture, upload, works
+from support import app_page
+from support.app_page import file_of, open_page, picture, upload, works
 
 from cam.app import url_state
-from cam.server import model_store
+from cam.app.pages import architecture, inside, see
+from cam.app.pages.compare import page as compare
+from cam.app.pages.guess import page as guess
+from cam.app.pages.occlusion import page as occlusion
 
+PAGES = (see, inside, compare, occlusion, architecture, guess)
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
     "photo network class vs compare one_scale as_given second methods methods_by_gradients layer opacity colors fit "
@@ -55,9 +60,10 @@ NONSENSE = (
 )
 
 
-def opened(page: str, given: dict) -> AppTest:
+def opened(module, given: dict) -> AppTest:
     """One of the pages, by a link."""
-    at = new_session(page)
+    at = AppTest.from_string(f"from {module.__name__} import show_page\nshow_page()", default_timeout=60)
+    at._bidi_component_manager = app_page._components()
     at.query_params.update(given)
     at.run()
     # Something is on the page.
@@ -76,7 +82,7 @@ def harmless(at: AppTest) -> bool:
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(list(PAGES)),
+    st.sampled_from(PAGES),
     st.dictionaries(
         st.sampled_from(PARTS),
         st.one_of(st.sampled_from(NONSENSE), st.lists(st.sampled_from(NONSENSE), max_size=4), st.text(max_size=30)),
@@ -84,8 +90,8 @@ def harmless(at: AppTest) -> bool:
         max_size=6,
     ),
 )
-def test_any_page_by_any_link(page, link):
-    assert harmless(opened(page, link))
+def test_any_page_by_any_link(module, link):
+    assert harmless(opened(module, link))
 
 
 @pytest.mark.parametrize("value", NONSENSE)
@@ -117,8 +123,7 @@ def test_every_part_of_a_link_is_tried_here():
 
 def test_what_is_too_long_is_cut_before_it_is_looked_up(monkeypatch):
     seen = []
-    find_spec = model_store.find_spec
-    monkeypatch.setattr(model_store, "find_spec", lambda name: seen.append(name) or find_spec(name))
+    monkeypatch.setattr(url_state, "find_spec", lambda name: seen.append(name) or app_page.model_store.find_spec(name))
     at = open_page(network="x" * 10**5)
     assert max(map(len, seen)) == 200 and harmless(at)
 

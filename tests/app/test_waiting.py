@@ -38,9 +38,9 @@ def waits(monkeypatch) -> list[dict]:
     """What the page showed while it waited."""
     shown, show = [], picture_ui.show_waiting
 
-    def record(photo, photo_shown, **texts):
+    def record(photo, **texts):
         shown.append({"photo": photo.title, **texts})
-        show(photo, photo_shown, **texts)
+        show(photo, **texts)
 
     monkeypatch.setattr(picture_ui, "show_waiting", record)
     return shown

@@ -82,7 +82,7 @@ def test_nothing_that_tells_what_a_photo_is_or_shows_is_in_the_log(lines, fresh,
     upload(at, b"not a photo", NAME)
     written = "\n".join(lines())
     assert '"refused"' in written and str(len(secret)) in written
-    digest = cache.photo_of(secret, NAME).digest
+    digest = cache.make_photo(secret, NAME).digest
     seen = [NAMES[DOG], *(NAMES[row] for row in at.radio(key="row").options if isinstance(row, int))]
     for hint in (NAME, "secret", "Secret", "holiday", digest, digest[:8], *seen, "data:image"):
         assert hint not in written

@@ -4,17 +4,18 @@ import dataclasses
 import html
 import json
 import re
-from functools import partial
 
 import numpy as np
 import pyarrow
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, open_lesson, passes, picture
+from support import app_page
+from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
 
 from cam.analysis.convolution_equivalence import compare_maps
-from cam.app.pages.architecture.blocks import drawing
+from cam.app import cache
+from cam.app.pages.architecture import draw_networks
 from cam.app.widgets.sample_gallery import list_samples
 from cam.formatting import format_scientific
 from cam.models.architectures import load_anatomies
@@ -24,7 +25,20 @@ SAMPLE, BEAR, FOX = "polar_bear", 296, 279
 RANDOM = "efficientnet-lite2-random"
 
 
-open_why = partial(open_lesson, "why", network=LITE2)
+def script():
+    from cam.app.pages.architecture import show_page
+
+    show_page()
+
+
+def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> AppTest:
+    """A new session that opens the page, by a link or with a photo of one's own."""
+    at = AppTest.from_function(script, default_timeout=60)
+    at._bidi_component_manager = app_page._components()
+    if photo:
+        app_page.arrive(at, cache.make_photo(photo, "mine.jpg"), network)
+    at.query_params.update({"network": network, **link})
+    return at.run()
 
 
 def words(at: AppTest) -> str:
@@ -97,7 +111,7 @@ def test_what_is_said_of_a_network_follows_from_the_engines_check_of_it(why):
 
 def test_a_network_that_is_refused_for_another_reason_is_not_said_to_have_many_dense_layers(why):
     lite = load_anatomies()[-1]
-    said = drawing((dataclasses.replace(lite, refusal="A reason."),))
+    said = draw_networks((dataclasses.replace(lite, refusal="A reason."),))
     assert "what follows the last maps mixes all places" in said and "exactly" not in said and "A reason." not in said
 
 
@@ -181,7 +195,7 @@ def test_a_photo_that_is_new_costs_one_pass(noise_photo):
     ids=["one colour", "panorama", "upright panorama"],
 )
 def test_odd_photos_are_explained_alike(photo, network):
-    at = open_why(file_of(photo), network=network)
+    at = open_why(file_of(photo), network)
     assert works(at)
     rows, columns = engine(file_of(photo), network).features.shape[:2]
     assert f"of {columns} × {rows} cells" in words(at)

@@ -50,8 +50,8 @@ KERAS = (
     "import_keras()\nimport keras",
 )
 PANDAS = (
-    "from cam.app.navigation import list_pages, _imported\nlist_pages()",
-    "_imported('inside.page')\nimport pandas, altair",
+    "from cam.app.navigation import list_pages, _import_page\nlist_pages()",
+    "_import_page('inside.page')\nimport pandas, altair",
 )
 
 

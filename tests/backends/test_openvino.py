@@ -52,7 +52,7 @@ page.run()
 assert not page.exception and (app_page.heat_pixels(page) != first).any()
 network = model_store.loaded_model("efficientnet-lite2").backend
 from streamlit.testing.v1 import AppTest
-why = AppTest.from_string("from cam.app.pages.architecture.page import why_page; why_page()", default_timeout=60)
+why = AppTest.from_string("from cam.app.pages.architecture import show_page; show_page()", default_timeout=60)
 why._bidi_component_manager = app_page._components()
 why.query_params.update({"network": "efficientnet-lite2"})
 why.run()
@@ -61,7 +61,7 @@ print(type(network).__name__, network.passes, [n for n in ("keras", "tensorflow"
 from cam.app import cache
 from cam.app.widgets.sample_gallery import list_samples
 photo = list_samples()["koala"].photo()
-assert cache.attributed(photo, "efficientnet-lite2", "grad-cam", None).class_map(105).max() > 0
+assert cache.explain(photo, "efficientnet-lite2", cache.ExplainOptions(method="grad-cam")).class_map(105).max() > 0
 print([n for n in ("keras", "tensorflow") if n in sys.modules])
 """
 

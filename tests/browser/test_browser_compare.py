@@ -88,7 +88,7 @@ def test_the_squashed_photo_is_a_square_beside_the_whole_one_and_equally_high(co
     assert aspect(compare, "compare_1") == pytest.approx(1, rel=0.01)
     heights = [compare.locator(f".st-key-picture_compare_{i} .frame").bounding_box()["height"] for i in range(2)]
     assert heights[0] == pytest.approx(heights[1], abs=1)
-    compare.locator(".st-key-as_given").get_by_text("Draw it as the network is given it").click()
+    compare.locator(".st-key-as_given").get_by_text("Show the squashed photo as a square").click()
     compare.wait_for_url("**as_given=false*")
     # The address follows before the picture does.
     eventually(compare, lambda: aspect(compare, "compare_1") > 2, True)

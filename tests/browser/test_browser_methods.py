@@ -62,10 +62,10 @@ def test_a_method_and_a_layer_are_chosen_by_hand(methods):
 def test_a_method_of_many_passes_works_only_when_told_and_until_it_is_stopped(methods):
     page = methods
     choose(page, "CAM", "Score-CAM", "Eigen-CAM")
-    begin = page.get_by_role("button", name="Begin: 1,280 passes")
+    begin = page.get_by_role("button", name="Begin: 1,280 forward passes")
     expect(begin).to_be_visible()
     begin.click()
-    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 1,280 passes$"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 1,280 forward passes$"))).to_be_visible()
     # What needs no long work is there meanwhile, and nothing can be begun twice.
     expect(heat(page, "eigen-cam")).to_be_visible()
     expect(page.get_by_text("How to read it.")).to_be_visible()
@@ -73,6 +73,6 @@ def test_a_method_of_many_passes_works_only_when_told_and_until_it_is_stopped(me
     page.locator(".st-key-stop_score-cam").get_by_role("button").click()
     expect(begin).to_be_visible()
     wait_until_idle(page)
-    expect(page.get_by_text(re.compile("of 1,280 passes$"))).to_have_count(0)
+    expect(page.get_by_text(re.compile("of 1,280 forward passes$"))).to_have_count(0)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     expect(titles(page)).to_contain_text(["CAM", "Score-CAM", "Eigen-CAM"])

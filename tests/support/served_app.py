@@ -46,10 +46,10 @@ def thoughtful(choose):
     return chosen
 
 
-if "FAULT_CALLBACK" in os.environ and class_picker._choose.__name__ != "chosen":
-    class_picker._choose = thoughtful(class_picker._choose)
+if "FAULT_CALLBACK" in os.environ and class_picker.keep_class.__name__ != "chosen":
+    class_picker.keep_class = thoughtful(class_picker.keep_class)
 run_page()
 model = model_store.loaded_model(registry.default_model().name)
-if "FAULT_SLOW" in os.environ and "explain" not in vars(model):
-    model.explain = slow(model.explain)
+if "FAULT_SLOW" in os.environ and "explain_with" not in vars(model):
+    model.explain_with = slow(model.explain_with)
 st.text(f"passes {model.passes}")

@@ -1,26 +1,25 @@
-"""A photo on which a person draws one rectangle, with mouse, finger or keyboard."""
+"""Let a person draw one rectangle on a photo, with mouse, finger or keyboard."""
 
 import math
 
 import streamlit as st
 
 from cam.analysis.box_overlap import Rectangle
-from cam.app.cache import Photo, Shown
-from cam.app.components.component import component
+from cam.app.cache import Photo
+from cam.app.components import register_component
 
-_drawing = component("box_drawing")
+_drawing = register_component("box_drawing")
 
 
 def draw_box(
-    photo: Photo, shown: Shown, *, key: str, label: str, box: Rectangle | None = None, fixed: bool = False
+    photo: Photo, *, key: str, label: str, box: Rectangle | None = None, fixed: bool = False
 ) -> Rectangle | None:
-    """The photo, on which a rectangle can be drawn; the page runs again when one is finished.
+    """Show a photo on which a rectangle can be drawn; the page runs again when one is finished.
 
     Pictures of `cam.app.components.picture` on the same page take the photo from here: it stands for `show_photo`.
 
     Args:
-        photo: the photo.
-        shown: the same, as the browser has it.
+        photo: to draw on.
         key: unique on the page; with another key it starts again, from `box`.
         label: over the photo: what the rectangle is for.
         box: the rectangle that is there before one is drawn.
@@ -29,12 +28,12 @@ def draw_box(
     Returns:
         The rectangle in shares of the photo, or None where there is none.
     """
-    width, height = shown.size
+    width, height = photo.size
     state = _drawing(
         key=f"draw_{key}",
         data={
             "id": photo.digest,
-            "uri": shown.uri,
+            "uri": photo.uri,
             "width": width,
             "height": height,
             "label": label,
@@ -46,16 +45,16 @@ def draw_box(
         default={"box": None},
         on_box_change=lambda: None,
     )
-    return valid_box(box if fixed or state.box is None else state.box)
+    return check_box(box if fixed or state.box is None else state.box)
 
 
-def drawn_box(key: str) -> Rectangle | None:
-    """The rectangle that was drawn there last, also in a callback, before the page has run with it."""
-    return valid_box(st.session_state.get(f"draw_{key}", {}).get("box"))
+def read_box(key: str) -> Rectangle | None:
+    """Read the rectangle that was drawn there last, also in a callback, before the page has run with it."""
+    return check_box(st.session_state.get(f"draw_{key}", {}).get("box"))
 
 
-def valid_box(value: object) -> Rectangle | None:
-    """What a browser sends as a rectangle, if it is one: four finite numbers, in order and inside the photo."""
+def check_box(value: object) -> Rectangle | None:
+    """Take what a browser sends as a rectangle, if it is one: four finite numbers, in order and inside the photo."""
     if not isinstance(value, list | tuple) or len(value) != 4:
         return None
     if not all(type(number) in (int, float) and math.isfinite(number) for number in value):

@@ -3,33 +3,32 @@
 import numpy as np
 
 from cam.analysis.contributions import ScoreParts, cell_parts, split_score
-from cam.app.cache import Photo, Shown
-from cam.app.components.component import component
+from cam.app.cache import Photo
+from cam.app.components import register_component
 from cam.explanation import Explanation
 from cam.formatting import format_number
 from cam.render import signed_layer
 
-_grid = component("cell_grid")
+_grid = register_component("cell_grid")
 # Feature maps that are named for each cell.
 STRONGEST = 5
 
 
-def show_grid(photo: Photo, shown: Shown, explanation: Explanation, wanted: int) -> None:
-    """The cells of a class over the photo that `show_photo` shows on the same page, and beside them the one pointed at.
+def show_grid(photo: Photo, explanation: Explanation, wanted: int) -> None:
+    """Show the cells of a class over a photo, and beside them the one pointed at.
 
     Args:
-        photo: what `show_photo` shows.
-        shown: the same, as the browser has it.
+        photo: the photo that `show_photo` shows.
         explanation: of the photo.
         wanted: the class, by index.
     """
     class_map = explanation.class_map(wanted)
-    width, height = shown.size
+    width, height = photo.size
     data = {
         "id": photo.digest,
         "width": width,
         "height": height,
-        "cells": grid_cells(explanation, split_score(explanation, wanted), class_map),
+        "cells": describe_cells(explanation, split_score(explanation, wanted), class_map),
         "columns": class_map.shape[1],
         "start": int(np.abs(class_map).argmax()),
         "maps": f"{explanation.features.shape[2]:,}",
@@ -38,8 +37,8 @@ def show_grid(photo: Photo, shown: Shown, explanation: Explanation, wanted: int)
     _grid(key="grid", data=data)
 
 
-def grid_cells(explanation: Explanation, parts: ScoreParts, class_map: np.ndarray) -> list[dict[str, object]]:
-    """What the browser needs of each cell, row by row: value, colour on the signed scale, and strongest feature maps.
+def describe_cells(explanation: Explanation, parts: ScoreParts, class_map: np.ndarray) -> list[dict[str, object]]:
+    """Describe each cell for the browser, row by row: value, colour on the signed scale, and strongest feature maps.
 
     A feature map is [its number, what it adds in words, the same from -1 to 1 of the most that any adds anywhere].
     """

@@ -1,13 +1,18 @@
 """The page "See where the network looks": the photo, the heat over it, the classes, and how the heat is drawn."""
 
-import streamlit as st
+from dataclasses import dataclass
+from functools import partial
 
-from cam.app import cache, url_state
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cam.app import url_state
+from cam.app.cache import Explained, ExplainOptions
 from cam.app.components import picture
+from cam.app.scene import Scene, describe_loading, make_scene
 from cam.app.widgets import class_picker, custom_model_form, network_picker, photo_picker
-from cam.app.widgets.download_menu import View, save_menu
-from cam.app.widgets.messages import plain
-from cam.explanation import Prediction, Scored
+from cam.app.widgets.download_menu import View, show_save_menu
+from cam.explanation import Prediction
 from cam.formatting import format_percent
 from cam.heatmap import MULTIVIEW, estimate_cost
 from cam.localization import boxes, describe_peak
@@ -16,8 +21,18 @@ from cam.render import COLORMAPS
 _FITS = {"whole": "Whole photo", "squash": "Squashed to a square"}
 
 
-def map_page() -> None:
-    """The whole page. Widgets come before the network is asked, so that it can be used while the network loads."""
+@dataclass(frozen=True)
+class _Places:
+    """The containers below the pictures for what needs an explanation."""
+
+    ranked: DeltaGenerator
+    search: DeltaGenerator
+    save: DeltaGenerator
+    notes: DeltaGenerator
+
+
+def show_page() -> None:
+    """Show the page. Widgets come before the network is asked, so that it can be used while the network loads."""
     url_state.open_link()
     title, network = st.columns([2.4, 1], vertical_alignment="center")
     with title.container(key="title"):
@@ -28,43 +43,41 @@ def map_page() -> None:
         line, offer = st.columns([2.4, 1], vertical_alignment="center")
     correction = st.container()
     photo = photo_picker.choose_photo()
-    shown = cache.shown(photo)
     messages = st.container()
     left, right = st.columns(2, gap="medium")
     with left:
-        picture.show_photo(photo, shown)
-    ranked, search, count, save, notes, view, fit, detail = _controls()
+        picture.show_photo(photo)
+    places, count, view, options = _show_controls()
+    ranked = places.ranked
     # Only now, because a network that starts to load slows down what is painted at the same time.
     if not network_picker.is_ready(spec):
         line, right, ranked = line.empty(), right.empty(), ranked.empty()
-        line.markdown(f"Loading {plain(spec.title)}: a few seconds, once.")
+        line.markdown(describe_loading(spec))
         with right.container():
-            picture.show_waiting(photo, shown, title="Where does it look?", text=f"Loading {spec.title} …")
+            picture.show_waiting(photo, title="Where does it look?", text=f"Loading {spec.title} …")
         ranked.markdown("The classes appear here.")
     with messages:
-        shown_spec, explanation = network_picker.explain(photo, spec, fit, detail=detail)
-    network_picker.remember(shown_spec, explanation)
-    url_state.open_class(explanation.labels)
+        shown_spec, explanation = network_picker.explain(photo, spec, options)
     with correction:
         custom_model_form.correct(shown_spec)
     line.markdown(network_picker.describe(shown_spec, explanation))
     with offer:
         network_picker.offer_download(spec)
     with ranked.container():
-        chosen = class_picker.choose_class(explanation, count)
+        choose = partial(class_picker.choose_class, count=count)
+        scene = make_scene(photo, shown_spec, explanation, choose, options)
     with right.container():
-        show_heat(photo, shown, explanation, chosen, view)
-    with search:
+        show_heat(scene, view)
+    with places.search:
         class_picker.search_class(explanation.labels)
-    with save:
-        save_menu(photo, shown_spec, explanation, chosen, view)
-    with notes:
-        _notes(explanation)
-    url_state.write_link(chosen.label)
+    with places.save:
+        show_save_menu(scene, view)
+    with places.notes:
+        _show_notes(explanation)
 
 
-def _controls() -> tuple:
-    """What stands below the pictures: places for what needs an explanation, and the choices that do not."""
+def _show_controls() -> tuple[_Places, int, View, ExplainOptions]:
+    """Show the choices below the pictures, with places for what comes between them."""
     left, right = st.columns(2, gap="medium")
     with left:
         ranked = st.container(key="ranked")
@@ -72,35 +85,28 @@ def _controls() -> tuple:
         with column:
             count = class_picker.choose_count()
     with right:
-        view, fit, detail = choose_view()
-        save = st.container()
-    return ranked, search, count, save, st.container(), view, fit, detail
+        view, options = _choose_view()
+        save, notes = st.container(), st.container()
+    return _Places(ranked, search, save, notes), count, view, options
 
 
-def choose_view() -> tuple[View, str, bool]:
-    """How the heat is drawn, the fit (how the network is given the photo), and whether in several views."""
+def _choose_view() -> tuple[View, ExplainOptions]:
+    """Offer the choices of how the heat is drawn and how the photo is explained."""
     opacity = st.slider(
         "Opacity of the heat", 0, 100, 60, 1, "%d %%", key="opacity", on_change="ignore", bind="query-params"
     )
     titles = {row.name: row.title for row in COLORMAPS}
     colors, given = st.columns(2)
     colormap = colors.selectbox(
-        "Colours", list(titles), format_func=lambda name: titles.get(name, ""), key="colors", bind="query-params"
+        "Colours", list(titles), format_func=titles.__getitem__, key="colors", bind="query-params"
     )
-    fit = given.selectbox(
-        "The network is given the",
-        list(_FITS),
-        format_func=lambda name: _FITS.get(name, ""),
-        key="fit",
-        bind="query-params",
-    )
+    fit = given.selectbox("Input", list(_FITS), format_func=_FITS.__getitem__, key="fit", bind="query-params")
     detail = st.toggle(
         "Finer map",
         key="detail",
         bind="query-params",
-        help=f"The mean of {len(MULTIVIEW)} looks at the photo: at three sizes, each also mirrored. Finer and "
-        f"steadier, for {estimate_cost(MULTIVIEW):.0f} times the work. The scores become the means of all looks, so "
-        "they change too.",
+        help=f"The mean of {len(MULTIVIEW)} forward passes: the photo at three sizes, each also mirrored. Finer and "
+        f"steadier, for {estimate_cost(MULTIVIEW):.0f} times the work. The scores become means too, so they change.",
     )
     box, threshold = st.columns(2, vertical_alignment="center")
     drawn = box.toggle("Box around the evidence", key="box", bind="query-params")
@@ -115,29 +121,29 @@ def choose_view() -> tuple[View, str, bool]:
         disabled=not drawn,
         bind="query-params",
     )
-    return View(colormap, opacity, share if drawn else None), fit, detail
+    return View(colormap, opacity, share if drawn else None), ExplainOptions(fit, detail=detail)
 
 
-def show_heat(photo: cache.Photo, shown: cache.Shown, explanation: Scored, chosen: Prediction, view: View) -> None:
-    """The heat of one class over the photo."""
-    heatmap = explanation.heatmap(chosen.index, size=picture.map_size(shown))
+def show_heat(scene: Scene, view: View) -> None:
+    """Show the heat of the chosen class over the photo."""
+    chosen = scene.chosen
+    heatmap = scene.explanation.heatmap(chosen.index, size=picture.map_size(scene.photo.size))
     found = [] if view.threshold is None else boxes(heatmap, view.threshold / 100)
     picture.show_heat(
-        photo,
-        shown,
+        scene.photo,
         heatmap,
         title=f"Evidence for {chosen.label}",
         value=format_percent(chosen.probability),
-        alt=_alt(explanation, chosen, len(found)),
+        alt=_describe_heat(scene.explanation, chosen, len(found)),
         colormap=view.colormap,
         opacity=view.opacity,
         boxes=found,
-        exact=explanation.exact,
+        exact=scene.explanation.exact,
     )
 
 
-def _alt(explanation: Scored, chosen: Prediction, count: int) -> str:
-    """What the heat shows, in words: how probable the class is and where its strongest evidence lies."""
+def _describe_heat(explanation: Explained, chosen: Prediction, count: int) -> str:
+    """Say how probable the class is, where its strongest evidence lies, and how many boxes are drawn."""
     cells = explanation.class_map(chosen.index)
     if cells.max() <= 0:
         return f"Nothing in the photo is evidence for {chosen.label} ({format_percent(chosen.probability)})."
@@ -145,7 +151,7 @@ def _alt(explanation: Scored, chosen: Prediction, count: int) -> str:
     return f"Heat over the photo: the strongest evidence for {chosen.label} is at the {describe_peak(cells)}.{boxed}"
 
 
-def _notes(explanation: Scored) -> None:
+def _show_notes(explanation: Explained) -> None:
     says = "Bright regions raised the score of the class; dark ones did not, or lowered it."
     if not explanation.exact:
         says = (

@@ -1,4 +1,4 @@
-"""A network of one's own: what was guessed of it is shown, and can be corrected here for this visitor."""
+"""Show what was guessed of a custom model, and let this visitor correct it."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from cam.models.preprocessing import PREPROCESSINGS
 from cam.models.registry import ModelSpec
 from cam.server import model_store
 
-# What the fields of a row are called here.
+# The names of a row's fields on this page.
 _FIELDS = {
     "labels": "the names of its classes",
     "preprocessing": "what its numbers stand for",
@@ -17,14 +17,14 @@ _FIELDS = {
 }
 
 
-def corrected(spec: ModelSpec) -> ModelSpec:
-    """The row of a network as this visitor has corrected it, or as it is."""
+def apply_correction(spec: ModelSpec) -> ModelSpec:
+    """Take the row of a network as this visitor has corrected it, or as it is."""
     row = st.session_state.get("corrections", {}).get(spec.name)
     return spec if row is None else model_store.register(row)
 
 
 def correct(spec: ModelSpec) -> None:
-    """For a network of one's own: what is known of it, what was guessed, and a form to correct it."""
+    """Show, for a custom model, what is known of it, what was guessed, and a form to correct it."""
     if not spec.own:
         return
     guessed = [_FIELDS[name] for name in spec.guessed if name in _FIELDS]
@@ -52,7 +52,7 @@ def correct(spec: ModelSpec) -> None:
 
 
 def _form(spec: ModelSpec) -> tuple[tuple[str, ...], str, int] | None:
-    """The form; its labels, preprocessing and size where it was sent, else None."""
+    """Show the form; its labels, preprocessing and size where it was sent, else None."""
     with st.form("own_model", border=False):
         names, numbers = st.columns([2, 1], gap="medium")
         labels = names.text_area(

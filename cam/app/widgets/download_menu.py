@@ -13,13 +13,14 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
+from cam.app.cache import Explained
+from cam.app.scene import Scene
 from cam.backends.turns import Turns
-from cam.explanation import Prediction, Scored
+from cam.explanation import Explanation, Prediction
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.files import escape_formulas
 from cam.formatting import format_percent
 from cam.images.open import open_image
-from cam.models.registry import ModelSpec
 from cam.server import model_store
 from cam.server.telemetry import track
 from cam.settings import read_settings
@@ -39,7 +40,7 @@ _HELP = {
 
 @dataclass(frozen=True)
 class View:
-    """How the heat is drawn: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
+    """The style of the heat: colour scale, opacity in percent, and the boxes' threshold in percent or None."""
 
     colormap: str
     opacity: int
@@ -51,12 +52,13 @@ class View:
         return HeatStyle(self.colormap, self.opacity / 100, None if self.threshold is None else self.threshold / 100)
 
 
-def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: Prediction, view: View) -> None:
-    """A menu of downloads; opening it tells the server the opacity that the browser has."""
+def show_save_menu(scene: Scene, view: View) -> None:
+    """Show a menu of downloads; opening it tells the server the opacity that the browser has."""
     menu = st.popover("Save", icon=":material/download:", width="stretch", on_change="rerun")
     if not menu.open:
         return
-    # A network of one's own is called own/NAME@CORRECTION.
+    photo, spec, explanation, chosen = scene.photo, scene.spec, scene.explanation, scene.chosen
+    # A custom network is called own/NAME@CORRECTION.
     parts = (photo.sample or "photo", chosen.label, model_store.base_name(spec.name).rpartition("/")[2])
     stem = "-".join(_NOT_IN_NAMES.sub("-", part) for part in parts)
     about = (
@@ -69,11 +71,10 @@ def save_menu(photo: cache.Photo, spec: ModelSpec, explanation: Scored, chosen: 
     _button(row, "Figure, PDF", f"{stem}-figure.pdf", "application/pdf", partial(_figure, *seen, about, "pdf"))
     _button(row, "Map, CSV", f"{stem}.csv", "text/csv", partial(map_csv, explanation, chosen, about))
     _button(row, "Map, NPY", f"{stem}.npy", "application/octet-stream", partial(_map_npy, explanation, chosen))
-    exact = explanation.exact
     menu.caption(
         "The overlay has the photo's own resolution. The map is the grid of signed numbers that the network computed: "
         "its mean plus the bias is the score."
-        if exact
+        if explanation.exact
         else "The overlay has the photo's own resolution. The map is the grid of numbers that "
         f"{explanation.method.title} computed."
     )
@@ -91,16 +92,16 @@ def _button(row: DeltaGenerator, label: str, name: str, mime: str, make: Callabl
 
 @keep
 def _line(at_once: int) -> Turns:
-    """The turns at making pictures of the photo's own resolution."""
+    """Make the turns at making pictures of the photo's own resolution."""
     return Turns(at_once)
 
 
 def _open_whole(photo: cache.Photo) -> Image.Image:
-    """The photo with every pixel that it has in its file."""
+    """Open the photo with every pixel that it has in its file."""
     return open_image(photo.data, draft=False, limits=read_settings().image_limits)
 
 
-def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View) -> bytes:
+def _overlay(photo: cache.Photo, explanation: Explained, chosen: Prediction, view: View) -> bytes:
     buffer = io.BytesIO()
     # At the photo's own resolution, about 35 bytes a pixel.
     with _line(read_settings().decodes):
@@ -108,17 +109,18 @@ def _overlay(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: 
     return buffer.getvalue()
 
 
-def _figure(photo: cache.Photo, explanation: Scored, chosen: Prediction, view: View, about: str, format: str) -> bytes:
+def _figure(
+    photo: cache.Photo, explanation: Explained, chosen: Prediction, view: View, about: str, format: str
+) -> bytes:
     title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
-    image = cache.opened(photo)
-    return make_figure_file(image, explanation, chosen, view.look, title=title, note=about, format=format)
+    return make_figure_file(photo.image, explanation, chosen, view.look, title=title, note=about, format=format)
 
 
-def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
-    """The class map as text: comments that say what it is, then one row of cells a line."""
+def map_csv(explanation: Explained, chosen: Prediction, about: str) -> bytes:
+    """Write the class map as text: comments that say what it is, then one row of cells a line."""
     buffer = io.StringIO()
     about = escape_formulas(about)
-    if explanation.exact:
+    if isinstance(explanation, Explanation):
         bias = float(explanation.bias[chosen.index])
         header = f"class activation map: {about}\nmean of the cells + bias {bias:.6g} = score {chosen.score:.6g}"
     else:
@@ -127,7 +129,7 @@ def map_csv(explanation: Scored, chosen: Prediction, about: str) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _map_npy(explanation: Scored, chosen: Prediction) -> bytes:
+def _map_npy(explanation: Explained, chosen: Prediction) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, explanation.class_map(chosen.index))
     return buffer.getvalue()

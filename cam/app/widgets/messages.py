@@ -1,4 +1,4 @@
-"""What went wrong, in place: sentences shown word for word, whatever signs a file's name or a link brings into them."""
+"""Show what went wrong, in place and word for word, whatever signs a file's name or a link brings."""
 
 import re
 
@@ -22,15 +22,15 @@ def show_reported() -> None:
 
 
 def show_error(text: str) -> None:
-    """A sentence on what could not be done."""
+    """Show a sentence on what could not be done."""
     st.error(plain(text), icon=":material/error:")
 
 
 def show_warning(text: str) -> None:
-    """A sentence on what is missing."""
+    """Show a sentence on what is missing."""
     st.warning(plain(text), icon=":material/warning:")
 
 
 def plain(text: str) -> str:
-    """The text as Markdown that reads as it is written."""
+    """Escape a text so that as Markdown it reads as it is written."""
     return _START.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", text))

@@ -5,11 +5,11 @@ import copy
 import streamlit as st
 
 from cam.app import cache
-from cam.app.callbacks import whole
+from cam.app.cache import Explained
+from cam.app.callbacks import run_to_end
 from cam.app.widgets import custom_model_form
 from cam.app.widgets.messages import plain, report, show_error, show_warning
 from cam.errors import ModelError
-from cam.explanation import Scored
 from cam.models.registry import ModelSpec
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.server import model_store
@@ -29,14 +29,14 @@ _OTHERS = {
 
 
 def choose_network() -> ModelSpec:
-    """The picker of all networks, those without weights on this machine too."""
+    """Offer all networks, those without weights on this machine too."""
     specs = {spec.name: spec for spec in model_store.list_models()}
     titles = {name: spec.title for name, spec in specs.items()}
-    here = "\n".join(f"* {_line(spec)}" for spec in specs.values() if spec.available)
+    here = "\n".join(f"* {_describe_in_list(spec)}" for spec in specs.values() if spec.available)
     if problem := model_store.custom_models_problem():
         show_warning(problem)
     if st.session_state.network not in specs:
-        # A model of one's own whose file was taken away.
+        # A custom model whose file was taken away.
         default = model_store.default_model()
         report(f"The network {st.session_state.network!r} is not there any more. You see {default.title}.")
         st.session_state.network = default.name
@@ -45,48 +45,49 @@ def choose_network() -> ModelSpec:
         list(specs),
         # Streamlit forgets, on another page, what was set by a page that ran only once; this is not forgotten.
         list(specs).index(st.session_state.network),
-        format_func=lambda name: titles.get(name, ""),
+        format_func=titles.__getitem__,
         key="network",
         help=f"On this machine:\n\n{here}\n\n{_OTHERS[read_settings().downloads]}",
         filter_mode="contains",
         persist_state="session",
     )
-    return custom_model_form.corrected(specs[name])
+    return custom_model_form.apply_correction(specs[name])
 
 
-def _line(spec: ModelSpec) -> str:
-    """One line on a network: parameters, input, and how large its weights are."""
+def _describe_in_list(spec: ModelSpec) -> str:
+    """Describe a network in one line: parameters, input, and how large its weights are."""
     if spec.own:
         return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
     learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size)}"
-    return f"**{spec.title}**: {_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
+    return (
+        f"**{spec.title}**: {format_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
+    )
 
 
 def is_ready(spec: ModelSpec) -> bool:
-    """Whether the network is loaded, or is known to be one that cannot be."""
+    """True if the network is loaded, or is known to be one that cannot be."""
     return model_store.request_model(spec.name).done()
 
 
 def explain(
-    photo: cache.Photo, spec: ModelSpec, fit: str, *, detail: bool = False, exact: bool = False
-) -> tuple[ModelSpec, Scored]:
-    """What the network says about the photo; where it cannot be loaded, what another one says, and why.
+    photo: cache.Photo, spec: ModelSpec, options: cache.ExplainOptions, *, exact: bool = False
+) -> tuple[ModelSpec, Explained]:
+    """Explain the photo by the network; where it cannot be loaded, by another one, and say why.
 
     Args:
         photo: the photo.
         spec: the network.
-        fit: how it is given the photo.
-        detail: with finer maps, of several views.
+        options: how the photo is explained.
         exact: for a page that takes exact maps apart; a network without them counts as one that cannot be loaded.
     """
     problems = []
-    for candidate in (spec, *_instead_of(spec)):
+    for candidate in (spec, *_find_fallbacks(spec)):
         try:
-            explanation = cache.explained(photo, candidate.name, fit, detail=detail)
+            explanation = cache.explain(photo, candidate.name, options)
             if exact and not explanation.exact:
                 raise ModelError(_WITHOUT_EXACT.format(candidate.title))
         except ModelError as error:
-            problems.append(told(candidate, error))
+            problems.append(describe_problem(candidate, error))
             continue
         for problem in problems:
             show_warning(f"{problem} You still see {candidate.title}.")
@@ -96,15 +97,15 @@ def explain(
     st.stop()
 
 
-def told(spec: ModelSpec, error: ModelError, *, chosen: bool = True) -> str:
-    """What a visitor is told of a network that cannot be shown: what is wrong, and who can change it.
+def describe_problem(spec: ModelSpec, error: ModelError, *, chosen: bool = True) -> str:
+    """Say what is wrong with a network that cannot be shown, and who can change it.
 
     Args:
         spec: the network.
         error: why it cannot be shown.
         chosen: whether it is the network of all pages, for which the first one has a button then.
     """
-    if not _can_be_brought(spec):
+    if not _is_downloadable(spec):
         return error.on_page
     size = megabytes(spec.source.size)
     wrong = error.on_page if spec.available else f"{spec.title} is not on this computer yet ({size})."
@@ -112,13 +113,13 @@ def told(spec: ModelSpec, error: ModelError, *, chosen: bool = True) -> str:
     return f"{wrong} {brings if read_settings().downloads else _NO_DOWNLOADS}"
 
 
-def _can_be_brought(spec: ModelSpec) -> bool:
-    """Whether a download would bring weights that are missing or damaged."""
+def _is_downloadable(spec: ModelSpec) -> bool:
+    """True if a download would bring weights that are missing or damaged."""
     return isinstance(spec.source, KerasFile) and (not spec.available or model_store.is_broken(spec.name))
 
 
-def remember(spec: ModelSpec, explanation: Scored) -> None:
-    """This network is shown, and stays when another one cannot be; a class that it knows too stays chosen."""
+def remember(spec: ModelSpec, explanation: Explained) -> None:
+    """Keep this network for when another one cannot be shown; a chosen class that it knows too stays chosen."""
     state, names = st.session_state, explanation.labels.names
     state.shown_network = model_store.base_name(spec.name)
     before = state.get("class_names", names)
@@ -128,37 +129,38 @@ def remember(spec: ModelSpec, explanation: Scored) -> None:
     state.class_names = names
 
 
-def _instead_of(spec: ModelSpec) -> list[ModelSpec]:
-    """The network that was shown last, where it is still there, as it was shown; then the trained embedded ones."""
+def _find_fallbacks(spec: ModelSpec) -> list[ModelSpec]:
+    """List the network that was shown last, as it was, if it is still there; then the trained embedded ones."""
     rows = {row.name: row for row in model_store.list_models()}
     embedded = [row.name for row in rows.values() if isinstance(row.source, Wheel) and row.trained and row.available]
     names = dict.fromkeys([st.session_state.get("shown_network"), *embedded])
     return [
-        custom_model_form.corrected(rows[name])
+        custom_model_form.apply_correction(rows[name])
         for name in names
         if name in rows and name != model_store.base_name(spec.name)
     ]
 
 
-def describe(spec: ModelSpec, explanation: Scored) -> str:
-    """One line on the network that is shown and how it sees this photo."""
+def describe(spec: ModelSpec, explanation: Explained) -> str:
+    """Describe in one line the network that is shown and how it sees this photo."""
     width, height = explanation.input_size
     rows, columns, _ = explanation.features.shape
     views = f" in {explanation.views} views" if explanation.views > 1 else ""
     by = "" if explanation.exact else f" by {explanation.method.title}"
     untrained = "" if spec.trained else f". {_UNTRAINED}"
     return (
-        f"**{plain(spec.title)}** · {_millions(spec.parameters)} parameters · sees {width} × {height} pixels{views} · "
-        f"maps {columns} × {rows} cells{by}{untrained}"
+        f"**{plain(spec.title)}** · {format_millions(spec.parameters)} parameters · "
+        f"sees {width} × {height} pixels{views} · maps {columns} × {rows} cells{by}{untrained}"
     )
 
 
-def _millions(count: int) -> str:
+def format_millions(count: int) -> str:
+    """Format a number of parameters in millions with one decimal, a small one as it is."""
     return f"{count / 1e6:.1f} million" if count >= 100_000 else f"{count:,}"
 
 
 def offer_download(chosen: ModelSpec) -> None:
-    """A button that gets missing weights: the chosen network's, else the first one's that is not on this machine."""
+    """Offer a button that gets missing weights: the chosen network's, else those of the first one without."""
     state = st.session_state
     if arrived := state.pop("arrived", None):
         st.toast(f"{arrived} is on this machine now; it stands under Network.", icon=":material/check:")
@@ -166,7 +168,7 @@ def offer_download(chosen: ModelSpec) -> None:
         return
     # The network of the notebook is offered where it is missing; the others when they are chosen.
     specs = (chosen, model_store.list_models()[0])
-    missing = [spec for spec in specs if _can_be_brought(spec)]
+    missing = [spec for spec in specs if _is_downloadable(spec)]
     if not missing:
         return
     spec = missing[0]
@@ -179,7 +181,7 @@ def offer_download(chosen: ModelSpec) -> None:
         icon=":material/download:",
         type="tertiary",
         key="download",
-        on_click=whole(model_store.start_download),
+        on_click=run_to_end(model_store.start_download),
         args=(spec.name,),
     )
     failed = download is not None and download.end.exception()

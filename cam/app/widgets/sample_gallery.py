@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from cam.app.cache import Photo, data_uri, photo_of
+from cam.app.cache import Photo, encode_uri, make_photo
 from cam.settings import APP_FOLDER
 
 FOLDER = APP_FOLDER / "sample_images"
@@ -27,19 +27,19 @@ class Sample:
     path: Path
 
     def photo(self) -> Photo:
-        """The photo itself."""
-        return photo_of(self.path.read_bytes(), self.title, credit=self.credit, sample=self.name)
+        """Read the photo."""
+        return make_photo(self.path.read_bytes(), self.title, credit=self.credit, sample=self.name)
 
 
 @cache
 def list_samples() -> dict[str, Sample]:
-    """All samples by name: the one that the page opens with first, then as CREDITS.csv has them."""
+    """List all samples by name: the one that the page opens with first, then as CREDITS.csv has them."""
     with (FOLDER / "CREDITS.csv").open(encoding="utf-8", newline="") as file:
-        rows = [_sample(row) for row in csv.DictReader(file)]
+        rows = [_read_sample(row) for row in csv.DictReader(file)]
     return {sample.name: sample for sample in sorted(rows, key=lambda sample: sample.name != DEFAULT)}
 
 
-def _sample(row: dict[str, str]) -> Sample:
+def _read_sample(row: dict[str, str]) -> Sample:
     path = FOLDER / row["file"]
     title = row["title"][:1].upper() + row["title"][1:]
     licence = _LICENCES.get(row["licence"], row["licence"])
@@ -47,9 +47,9 @@ def _sample(row: dict[str, str]) -> Sample:
 
 
 @cache
-def thumbnail(name: str) -> str:
-    """A small picture of a sample as a data URI."""
+def make_thumbnail(name: str) -> str:
+    """Make a small picture of a sample, as a data URI."""
     with Image.open(list_samples()[name].path) as image:
         # Decoded at a quarter of its size, which is faster.
         image.draft("RGB", (2 * _THUMBNAIL[0], 2 * _THUMBNAIL[1]))
-        return data_uri(ImageOps.fit(image.convert("RGB"), _THUMBNAIL), "JPEG", quality=70)
+        return encode_uri(ImageOps.fit(image.convert("RGB"), _THUMBNAIL), "JPEG", quality=70)

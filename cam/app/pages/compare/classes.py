@@ -7,10 +7,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.analysis.contrast import Difference, choose_decimals, compare_scores, difference_map, probability_ratio
-from cam.app import held, url_state
-from cam.app.callbacks import whole
+from cam.app import answers, url_state
 from cam.app.components import picture
-from cam.app.pages.compare.pictures import Map, map_of, show_maps
+from cam.app.pages.compare.maps import Map, make_map, show_maps
 from cam.app.scene import Scene
 from cam.app.widgets.messages import plain, show_error
 from cam.errors import LabelError
@@ -29,7 +28,7 @@ _SCALES = {
 
 
 def show_classes(scene: Scene, controls: DeltaGenerator) -> None:
-    """The chosen class and up to three others, side by side."""
+    """Show the chosen class and up to three others, side by side."""
     with controls:
         others = _choose_others(scene)
         toggle, sentence = st.columns([1, 2], vertical_alignment="center")
@@ -40,13 +39,13 @@ def show_classes(scene: Scene, controls: DeltaGenerator) -> None:
             sentence.markdown(_SCALES[one_scale])
         else:
             st.info("Choose at least one class to compare with.", icon=":material/add:")
-    maps = [_class_map(scene, index) for index in (scene.chosen.index, *others)]
+    maps = [_make_map(scene, index) for index in (scene.chosen.index, *others)]
     show_maps(scene, maps, maximum=max(one.peak for one in maps) if one_scale else None)
 
 
-def _class_map(scene: Scene, index: int) -> Map:
+def _make_map(scene: Scene, index: int) -> Map:
     label = scene.explanation.labels.names[index]
-    drawn = map_of(label, scene.explanation, index, scene.shown)
+    drawn = make_map(label, scene.explanation, index, scene.photo.size)
     facts = [f"Score **{format_number(drawn.prediction.score, 2)}**"]
     if not drawn.peak:
         facts.append("no evidence")
@@ -56,7 +55,7 @@ def _class_map(scene: Scene, index: int) -> Map:
 
 
 def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
-    """Why the chosen class rather than another one: a signed map, and the sum that it is part of."""
+    """Show why the chosen class rather than another one: a signed map, and the sum that it is part of."""
     if not scene.explanation.exact:
         controls.info(
             f"The difference of two maps is exact only where the head is linear, and that of {plain(scene.spec.title)} "
@@ -66,7 +65,7 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
         return
     with controls:
         rival = _choose_rival(scene)
-    first, second = scene.chosen.label, scene.explanation.labels.names[rival]
+    first, second = scene.chosen.label, scene.exact.labels.names[rival]
     controls.markdown(
         f"**Yellow** speaks more for {plain(first)} than for {plain(second)}, **blue** more for {plain(second)}; "
         "dark is a draw."
@@ -74,23 +73,23 @@ def show_difference(scene: Scene, controls: DeltaGenerator) -> None:
     left, right = st.columns(2, gap="medium", vertical_alignment="center")
     with left:
         _show_difference_map(scene, rival, f"{first} rather than {second}")
-    difference = compare_scores(scene.explanation, scene.chosen.index, rival)
-    right.html(_equation(difference, first, second))
-    right.markdown(_odds(difference.total, first, second))
+    difference = compare_scores(scene.exact, scene.chosen.index, rival)
+    right.html(_write_equation(difference, first, second))
+    right.markdown(_write_odds(difference.total, first, second))
 
 
 def _show_difference_map(scene: Scene, rival: int, title: str) -> None:
-    index, explanation = scene.chosen.index, scene.explanation
+    index, explanation = scene.chosen.index, scene.exact
     cells = explanation.class_map(index) - explanation.class_map(rival)
     speaks_for = f"strongest at the {describe_peak(cells)}" if cells.max() > 0 else "nowhere"
     against = f"strongest at the {describe_peak(-cells)}" if cells.min() < 0 else "nowhere"
     alt = f"Evidence for {title}: {speaks_for}. Evidence against: {against}."
-    heatmap = difference_map(explanation, index, rival, picture.map_size(scene.shown))
-    picture.show_signed(scene.photo, scene.shown, heatmap, key="compare_difference", title=title, alt=alt)
+    heatmap = difference_map(explanation, index, rival, picture.map_size(scene.photo.size))
+    picture.show_signed(scene.photo, heatmap, key="compare_difference", title=title, alt=alt)
 
 
-def _equation(difference: Difference, first: str, second: str) -> str:
-    """The sum in large numbers, with what each is beside it."""
+def _write_equation(difference: Difference, first: str, second: str) -> str:
+    """Write the sum as HTML: large numbers, each with its name."""
     decimals = choose_decimals(difference)
     first, second = escape(first), escape(second)
     terms = (
@@ -98,17 +97,19 @@ def _equation(difference: Difference, first: str, second: str) -> str:
         ("+", difference.bias, f"bias of {first} − bias of {second}"),
         ("=", difference.total, f"score of {first} − score of {second}"),
     )
-    parts = (f"<i>{sign}</i><b>{_operand(sign, value, decimals)}</b><span>{name}</span>" for sign, value, name in terms)
+    parts = (
+        f"<i>{sign}</i><b>{_write_operand(sign, value, decimals)}</b><span>{name}</span>" for sign, value, name in terms
+    )
     return f'<div class="compare-equation">{"".join(parts)}</div>'
 
 
-def _operand(sign: str, value: float, decimals: int) -> str:
+def _write_operand(sign: str, value: float, decimals: int) -> str:
     text = format_number(value, decimals)
     return f"({text})" if sign == "+" and text.startswith("−") else text
 
 
-def _odds(total: float, first: str, second: str) -> str:
-    """What the difference of the scores does to the probabilities: exact for a softmax."""
+def _write_odds(total: float, first: str, second: str) -> str:
+    """Write the ratio of the probabilities that follows from the difference of the scores: exact for a softmax."""
     more, less = map(plain, (first, second) if total >= 0 else (second, first))
     ratio = probability_ratio(abs(total))
     times = f"{ratio:,.10g} times" if ratio <= _MANY_TIMES else "more than a million times"
@@ -119,90 +120,77 @@ def _odds(total: float, first: str, second: str) -> str:
 
 
 def _choose_others(scene: Scene) -> list[int]:
-    """Up to three classes besides the chosen one."""
-    state = st.session_state
-    others = _others(scene)
-    held.hold("compare_picked", others, about=(_subject(scene), scene.chosen.index))
-    offered, names = _all_but_chosen(scene), scene.explanation.labels.names
-
-    def choose() -> None:
-        picked = held.chosen("compare_picked", range(len(names)), names.__getitem__)
-        if picked is not None:
-            _keep(scene, picked)
-
-    st.multiselect(
+    """Choose up to three classes besides the chosen one."""
+    names = scene.explanation.labels.names
+    picked = answers.offer(
+        st.multiselect,
         f"Compare **{plain(scene.chosen.label)}** with",
-        offered,
-        others,
-        format_func=lambda index: names[index],
-        max_selections=_MOST_OTHERS,
+        _rank_others(scene),
+        _read_others(scene),
         key="compare_picked",
+        text=names.__getitem__,
+        take=lambda picked: _keep(scene, picked),
+        known=range(len(names)),
+        max_selections=_MOST_OTHERS,
         filter_mode="contains",
         select_all=False,
         placeholder="Choose a class",
-        on_change=whole(choose),
         help=f"Up to {_MOST_OTHERS} classes, the most probable first.",
     )
     _write_link(scene)
-    return state.compare_picked
+    return picked
 
 
 def _choose_rival(scene: Scene) -> int:
-    """The class that the chosen one is set against: the first one that it is compared with."""
-    state = st.session_state
-    others = _others(scene) or _next_best(scene)
-    held.hold("compare_rival", others[0], about=(_subject(scene), scene.chosen.index))
-    offered, names = _all_but_chosen(scene), scene.explanation.labels.names
-
-    def choose() -> None:
-        rival = held.chosen("compare_rival", range(len(names)), names.__getitem__)
-        if rival is not None:
-            _keep(scene, [rival, *(index for index in others[1:] if index != rival)])
-
-    st.selectbox(
+    """Choose the class that the chosen one is set against: the first one that it is compared with."""
+    others = _read_others(scene) or _pick_next_best(scene)
+    names = scene.explanation.labels.names
+    rival = answers.offer(
+        st.selectbox,
         f"Why **{plain(scene.chosen.label)}** rather than",
-        offered,
-        offered.index(others[0]),
-        format_func=lambda index: names[index],
+        _rank_others(scene),
+        others[0],
         key="compare_rival",
+        text=names.__getitem__,
+        take=lambda rival: _keep(scene, [rival, *(index for index in others[1:] if index != rival)]),
+        known=range(len(names)),
         filter_mode="contains",
-        on_change=whole(choose),
     )
     _write_link(scene)
-    return state.compare_rival
+    return rival
 
 
-def _all_but_chosen(scene: Scene) -> list[int]:
+def _rank_others(scene: Scene) -> list[int]:
     ranked = scene.explanation.top(len(scene.explanation.labels))
     return [row.index for row in ranked if row.index != scene.chosen.index]
 
 
-def _next_best(scene: Scene) -> list[int]:
-    return _all_but_chosen(scene)[:_OTHERS_AT_FIRST]
+def _pick_next_best(scene: Scene) -> list[int]:
+    return _rank_others(scene)[:_OTHERS_AT_FIRST]
 
 
 def _keep(scene: Scene, others: list[int]) -> None:
-    """Choices belong to one photo and one set of classes, as the chosen class does."""
+    """Keep a choice; it belongs to one photo and one set of classes, as the chosen class does."""
     st.session_state.compare_others = (_subject(scene), others)
 
 
 def _subject(scene: Scene) -> tuple[str, tuple[str, ...]]:
-    """What the choice of classes belongs to: the photo, and the classes that the network has."""
+    """The owner of a choice of classes: the photo, and the classes that the network has."""
     return scene.photo.digest, scene.explanation.labels.names
 
 
-def _others(scene: Scene) -> list[int]:
-    """What was chosen for this photo; the next best classes where nothing was, or only what is the chosen class now."""
+def _read_others(scene: Scene) -> list[int]:
+    """Read the choice for this photo; the next best classes where nothing was, or only what is the chosen class now."""
     state = st.session_state
     if "compare_others" not in state or url_state.is_gone_back():
         _keep_link(scene)
     subject, kept = state.compare_others
     others = [index for index in kept if index != scene.chosen.index]
-    return _next_best(scene) if subject != _subject(scene) or (kept and not others) else others
+    return _pick_next_best(scene) if subject != _subject(scene) or (kept and not others) else others
 
 
 def _keep_link(scene: Scene) -> None:
-    """Once a session, and for who has gone back: the classes that the link names."""
+    """Keep the classes that the link names: once a session, and for whoever has gone back."""
     st.session_state.compare_others = (None, [])
     try:
         others = [scene.explanation.labels.index(name) for name in url_state.named("vs")[:_MOST_OTHERS]]
@@ -214,7 +202,7 @@ def _keep_link(scene: Scene) -> None:
 
 
 def _write_link(scene: Scene) -> None:
-    """Keep the address in step; of a photo of one's own nothing is in the url_state."""
+    """Keep the address in step; nothing of a custom photo is in the link."""
     subject, kept = st.session_state.compare_others
     chosen = kept if subject == _subject(scene) and scene.photo.sample else []
     url_state.set_part("vs", [scene.explanation.labels.names[index] for index in chosen])

@@ -10,13 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
-from cam.app.callbacks import whole
+from cam.app.cache import Explained, ExplainOptions
+from cam.app.callbacks import run_to_end
 from cam.app.components import picture
-from cam.app.pages.compare.pictures import map_of, show_map
-from cam.app.scene import Scene
+from cam.app.pages.compare.maps import make_map, show_map
+from cam.app.scene import Scene, describe_loading
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import ModelError
-from cam.explanation import Scored
+from cam.explanation import Attribution, Explanation
 from cam.formatting import format_whole_percent
 from cam.methods import METHODS, Method
 from cam.server import model_store
@@ -32,7 +33,7 @@ _LAST_LAYER = "the last one"
 
 @dataclass(frozen=True)
 class _Subject:
-    """What a map is of: remembered when its computation was asked for."""
+    """The subject of a map: kept when its computation is asked for."""
 
     photo: str
     network: str
@@ -42,7 +43,7 @@ class _Subject:
 
 
 def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
-    """The chosen class by up to four methods."""
+    """Show the chosen class by up to four methods."""
     model = model_store.loaded_model(scene.spec.name)
     with controls:
         st.markdown(
@@ -54,10 +55,10 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
             chosen = _choose_methods(exact=model.exact)
     maps = st.container()
     if chosen:
-        _explain()
+        _show_notes()
     if not model.has_keras:
         layers, maps = layers.empty(), maps.empty()
-        layers.markdown(f"Loading {plain(scene.spec.title)} for gradients: a few seconds, once.")
+        layers.markdown(describe_loading(scene.spec, " for gradients"))
         with maps.container():
             _show_waiting(scene, chosen)
         # What loads keeps all else from being sent.
@@ -69,10 +70,10 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
     if not chosen:
         controls.info("Choose at least one method.", icon=":material/add:")
         return
-    first: Scored | None = None
+    first: Explained | None = None
     begun: list[Callable[[], None]] = []
     with maps.container():
-        for column, method in _columns(chosen):
+        for column, method in _make_columns(chosen):
             with column:
                 made = _show_method(scene, method, layer, first, begun.append)
             first = first or made
@@ -82,7 +83,7 @@ def show_methods(scene: Scene, controls: DeltaGenerator) -> None:
         make()
 
 
-def _explain() -> None:
+def _show_notes() -> None:
     st.markdown(
         "**How to read it.** Only CAM is exact: its cells add up to the score, and it needs a network with a linear "
         "head. All others are estimates, each with its own idea of what matters. Where they agree, believe the place, "
@@ -91,22 +92,20 @@ def _explain() -> None:
     )
 
 
-def _columns(chosen: list[Method]) -> Iterable[tuple[DeltaGenerator, Method]]:
-    """Each method with the column of its map."""
+def _make_columns(chosen: list[Method]) -> Iterable[tuple[DeltaGenerator, Method]]:
+    """Make a column for the map of each method."""
     return zip(st.columns(len(chosen), gap="medium"), chosen, strict=True) if chosen else ()
 
 
 def _show_waiting(scene: Scene, chosen: list[Method]) -> None:
-    """The places of the maps while the network loads."""
-    for column, method in _columns(chosen):
+    """Show the places of the maps while the network loads."""
+    for column, method in _make_columns(chosen):
         with column:
-            picture.show_waiting(
-                scene.photo, scene.shown, title=method.title, text="Loading …", key=f"load_{method.name}"
-            )
+            picture.show_waiting(scene.photo, title=method.title, text="Loading …", key=f"load_{method.name}")
 
 
 def _choose_methods(*, exact: bool) -> list[Method]:
-    """The rows chosen; a network without a linear head is not offered CAM."""
+    """Choose the methods; a network without a linear head is not offered CAM."""
     offered = [name for name, row in METHODS.items() if exact or not row.linear_only]
     names = st.multiselect(
         "Methods",
@@ -124,7 +123,7 @@ def _choose_methods(*, exact: bool) -> list[Method]:
 
 
 def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | None:
-    """The layer where the map is taken: the last first, then those at the end of a stage; None is the last one."""
+    """Choose the layer of the map: the last first, then those at the end of a stage; None is the last one."""
     good = list(reversed(offered))
     rest = [name for name in reversed(layers) if name not in offered]
     titles = {name: f"{name} (end of a stage)" for name in good}
@@ -142,18 +141,22 @@ def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | No
 
 
 def _show_method(
-    scene: Scene, method: Method, layer: str | None, first: Scored | None, begin: Callable[[Callable], None]
-) -> Scored | None:
-    """One map, or the button that begins it; returns what its map can be asked of, where it is shown.
+    scene: Scene,
+    method: Method,
+    layer: str | None,
+    first: Explained | None,
+    begin: Callable[[Callable[[], None]], None],
+) -> Explained | None:
+    """Show one map, or the button that begins it; returns the explanation whose map is shown.
 
     A map that takes many passes and was asked for is given to `begin`, as a function that makes it.
     """
     index = scene.chosen.index
     subject = _Subject(scene.photo.digest, scene.spec.name, method.name, layer, index)
     try:
-        made = _attributed(scene, method, layer)
-        if made.exact or made.has_map(index) or made.passes <= _FEW:
-            drawn = map_of(method.title, made, index, scene.shown, _facts(made, method, index, first))
+        made = _explain_by(scene, method, layer)
+        if isinstance(made, Explanation) or made.has_map(index) or made.passes <= _FEW:
+            drawn = make_map(method.title, made, index, scene.photo.size, _list_facts(made, method, index, first))
             show_map(scene, drawn, key=f"method_{method.name}", value="")
             return made
         refused, reason = st.session_state.get("methods_refused", (None, ""))
@@ -168,30 +171,30 @@ def _show_method(
     return None
 
 
-def _attributed(scene: Scene, method: Method, layer: str | None) -> Scored:
-    """What a method says; what the page knows already where it is the network's own, at the last layer."""
+def _explain_by(scene: Scene, method: Method, layer: str | None) -> Explained:
+    """Explain the photo by a method; nothing is computed anew where it is the network's own, at the last layer."""
     if method.linear_only or (layer is None and scene.explanation.method is method):
         return scene.explanation
-    return cache.attributed(scene.photo, scene.spec.name, method.name, layer)
+    return cache.explain(scene.photo, scene.spec.name, ExplainOptions(method=method.name, layer=layer))
 
 
 def _refuse(scene: Scene, method: Method, reason: str) -> None:
-    """Why there is no map by a method, in its place."""
-    picture.show_waiting(scene.photo, scene.shown, title=method.title, text="No map", key=method.name)
+    """Say in the place of a map why there is none."""
+    picture.show_waiting(scene.photo, title=method.title, text="No map", key=method.name)
     show_warning(reason)
 
 
-def _announce(scene: Scene, made: Scored) -> DeltaGenerator:
-    """What stands in the place of a map while it is made; returns the bar of its progress."""
+def _announce(scene: Scene, made: Attribution) -> DeltaGenerator:
+    """Show in the place of a map that it is being made; returns the bar of its progress."""
     method = made.method
-    picture.show_waiting(scene.photo, scene.shown, title=method.title, text="Working …", key=method.name)
+    picture.show_waiting(scene.photo, title=method.title, text="Working …", key=method.name)
     bar = st.progress(0.0, f"0 of {made.passes:,} passes")
     # Any click draws the page anew, which ends this run; the button is there to be found.
     st.button("Stop", key=f"stop_{method.name}", icon=":material/stop:")
     return bar
 
 
-def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
+def _make(made: Attribution, subject: _Subject, bar: DeltaGenerator) -> None:
     """Make a map that takes many passes, and draw the page anew, with it or with the reason why there is none."""
 
     def report(done: int, total: int) -> None:
@@ -205,26 +208,24 @@ def _make(made: Scored, subject: _Subject, bar: DeltaGenerator) -> None:
 
 
 def _offer(scene: Scene, method: Method, passes: int, subject: _Subject) -> None:
-    picture.show_waiting(
-        scene.photo, scene.shown, title=method.title, text=f"Needs {passes:,} passes.", key=method.name
-    )
+    picture.show_waiting(scene.photo, title=method.title, text=f"Needs {passes:,} forward passes.", key=method.name)
     st.button(
-        f"Begin: {passes:,} passes",
+        f"Begin: {passes:,} forward passes",
         key=f"begin_{method.name}",
         icon=":material/play_arrow:",
-        on_click=whole(lambda: st.session_state.update(methods_wanted=subject)),
+        on_click=run_to_end(lambda: st.session_state.update(methods_wanted=subject)),
     )
 
 
-def _facts(made: Scored, method: Method, index: int, first: Scored | None) -> tuple[str, ...]:
+def _list_facts(made: Explained, method: Method, index: int, first: Explained | None) -> tuple[str, ...]:
     rows, columns = made.class_map(index).shape
     authors, _, rest = method.paper.partition(", ")
     facts = (f"{authors}, {rest[-4:]} · {columns} × {rows} cells",)
-    return (*facts, _agreement(made, first, index)) if first is not None else facts
+    return (*facts, _compare_heat(made, first, index)) if first is not None else facts
 
 
-def _agreement(made: Scored, first: Scored, index: int) -> str:
-    """How alike the heat of two maps is, as it is drawn: the correlation of what is above zero."""
+def _compare_heat(made: Explained, first: Explained, index: int) -> str:
+    """Compare the heat of two maps as it is drawn: the correlation of what is above zero."""
     size = (64, 64)
     one, other = (np.clip(found.heatmap(index, size=size), 0, None).ravel() for found in (made, first))
     if not (np.ptp(one) and np.ptp(other)):

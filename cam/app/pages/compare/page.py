@@ -20,13 +20,13 @@ _VIEWS = {
 _FIRST = "Classes"
 
 
-def compare_page() -> None:
-    """The whole page."""
+def show_page() -> None:
+    """Show the page."""
     scene = open_lesson("Compare", "Maps side by side show what one map alone cannot.", sample=_SAMPLE)
-    share = _photo_share(*scene.shown.size)
+    share = _choose_photo_share(*scene.photo.size)
     controls, photo = st.columns([1 - share, share], gap="medium")
     with photo:
-        picture.show_photo(scene.photo, scene.shown)
+        picture.show_photo(scene.photo)
     view = controls.segmented_control(
         "What to compare",
         list(_VIEWS),
@@ -41,6 +41,6 @@ def compare_page() -> None:
     _VIEWS[view or _FIRST](scene, controls)
 
 
-def _photo_share(width: int, height: int) -> float:
-    """How much of the page's width a photo has beside the controls, so that it is about as high as they are."""
+def _choose_photo_share(width: int, height: int) -> float:
+    """Choose the share of the page's width for the photo, so that it is about as high as the controls beside it."""
     return min(max(0.15 * width / height, 0.14), 0.3)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Case:
-    """One case: what is shown, the question before the map, and what the map teaches.
+    """One case: the subject, the question before the map, and the lesson that the map teaches.
 
-    In `question` and `lesson`, {label}, {place}, {classes} and {probability} are the class's; sample None stands for
+    In `question` and `lesson`, {label}, {rank}, {classes} and {probability} are the class's; sample None stands for
     the photo, class and network that the other pages show.
     """
 
@@ -45,7 +45,7 @@ CASES = (
         "astronaut",
         "space shuttle",
         "A model of a space shuttle stands in a portrait. Does the network notice it?",
-        "Most of the evidence lies around the model, yet the class only takes place {place} of 1,000 ({probability}). "
+        "Most of the evidence lies around the model, yet the class only ranks {rank} of 1,000 ({probability}). "
         "A map shows where, not how sure.",
     ),
     Case(
@@ -62,7 +62,7 @@ CASES = (
         "Squashed",
         "crab",
         "fiddler crab",
-        "The network says rock crab. Given the same photo squashed to a square, it says fiddler crab.",
+        "The network says rock crab. For the same photo squashed to a square, it says fiddler crab.",
         "Nothing but the shape and size of the input changed, and another class came first ({label}, {probability}). "
         "A network sees its input, not your photo.",
         fit="squash",
@@ -73,7 +73,7 @@ CASES = (
         "german_shepherd",
         "German shepherd",
         "The weights of this network are shuffled, so it knows nothing. What will its map look like?",
-        "The map has bright and dark places, as if it meant something. Yet {label} takes place {place} of 1,000. "
+        "The map has bright and dark places, as if it meant something. Yet {label} ranks {rank} of 1,000. "
         "A map that looks right proves nothing by itself (Adebayo and others, 2018).",
         network="efficientnet-lite2-random",
     ),
@@ -83,6 +83,6 @@ CASES = (
         None,
         "",
         "Your choice of photo, class and network.",
-        "{label} takes place {place} of {classes} ({probability}).",
+        "{label} ranks {rank} of {classes} ({probability}).",
     ),
 )

@@ -12,7 +12,7 @@ from cam.formatting import format_whole_percent
 
 @dataclass(frozen=True)
 class Subject:
-    """What a guess is about: one class of one network on one photo, given in one way; it is guessed once."""
+    """The subject of a guess: one class of one network on one photo, by one fit; it is guessed once."""
 
     case: str
     digest: str
@@ -42,39 +42,41 @@ class Guess:
         return None if self.caught is None else box_overlap.count_points(self.caught, self.marked)
 
 
-def guesses() -> dict[Subject, Guess]:
-    """All guesses of the session, the first one first."""
+def read_guesses() -> dict[Subject, Guess]:
+    """Read all guesses of the session, the oldest first."""
     return st.session_state.setdefault("guesses", {})
 
 
-def turn() -> int:
-    """How often the session has started again; in the keys of widgets, so that they are empty then."""
+def count_restarts() -> int:
+    """Count how often the session has started again; in the keys of widgets, so that they are empty then."""
     return st.session_state.setdefault("guess_turn", 0)
 
 
 def start_again() -> None:
     """Forget all guesses."""
     st.session_state.guesses = {}
-    st.session_state.guess_turn = turn() + 1
+    st.session_state.guess_turn = count_restarts() + 1
 
 
-def signed(points: float) -> str:
-    """Points with a minus sign where they are below zero; averages to one decimal."""
+def format_points(points: float) -> str:
+    """Format points with a minus sign where they are below zero; averages to one decimal."""
     text = str(points) if isinstance(points, int) else f"{points:.1f}"
     return text.replace("-", "−")
 
 
-def tally_html(rows: list[Guess]) -> str:
-    """The table of the guesses, with the average of the points."""
+def write_tally(rows: list[Guess]) -> str:
+    """Write the table of the guesses as HTML, with the average of the points."""
     scored = [row.points for row in rows if row.points is not None]
-    body = "".join(_line(row) for row in rows)
-    average = f"<tr><td colspan=4>Average</td><td>{signed(sum(scored) / len(scored))}</td></tr>" if scored else ""
+    body = "".join(_write_row(row) for row in rows)
+    average = (
+        f"<tr><td colspan=4>Average</td><td>{format_points(sum(scored) / len(scored))}</td></tr>" if scored else ""
+    )
     heads = "".join(f"<th scope=col>{head}</th>" for head in ("Photo", "Class", "Caught", "Marked", "Points"))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody><tfoot>{average}</tfoot></table>"
 
 
-def _line(row: Guess) -> str:
+def _write_row(row: Guess) -> str:
     caught = "nothing there" if row.caught is None else format_whole_percent(row.caught)
-    points = "–" if row.points is None else signed(row.points)
+    points = "–" if row.points is None else format_points(row.points)
     cells = (escape(row.title), escape(row.label), caught, format_whole_percent(row.marked), points)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

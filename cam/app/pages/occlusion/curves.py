@@ -8,13 +8,14 @@ import streamlit as st
 from PIL import Image
 
 from cam.analysis.occlusion import curve_area, deletion, insertion, random_heat
-from cam.app.callbacks import whole
+from cam.app.callbacks import run_to_end
 from cam.app.colors import FOR, NEUTRAL
-from cam.app.pages.occlusion.looks import cells, fitted, look
+from cam.app.pages.occlusion.passes import fit_photo, grid_shape, run_network
 from cam.app.scene import Scene
 
 _STEPS = 20
 _RANDOM_SEED = 0
+_PASSES = 4 * (_STEPS + 1)
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,8 @@ class Curves:
     random_insertion: list[float]
 
 
-_LOOKS = 4 * (_STEPS + 1)
-
-
 def show_curves(scene: Scene) -> None:
-    """The button, and the curves once they are drawn for this photo, network and class."""
+    """Show the button, and the curves once they are drawn for this photo, network and class."""
     st.markdown("## Little by little")
     st.markdown(
         "Hide the photo step by step, the hottest first, until nothing is left; or start from a blurred photo and make "
@@ -40,14 +38,14 @@ def show_curves(scene: Scene) -> None:
     state = st.session_state
     drawn = state.setdefault("cover_curves", {})
     key = (scene.photo.digest, scene.spec.name, scene.chosen.index)
-    # Any other choice on the page ends the run while it draws: nothing is wanted then, and the looks so far are kept.
+    # Any other choice on the page ends the run while it draws: nothing is wanted then, and the passes so far are kept.
     wanted = state.pop("cover_wanted", None)
     if key not in drawn and wanted != key:
         st.button(
-            f"Draw the curves: {_LOOKS} looks of the network",
+            f"Draw the curves: {_PASSES} forward passes",
             key="cover_draw",
             icon=":material/show_chart:",
-            on_click=whole(lambda: state.update(cover_wanted=key)),
+            on_click=run_to_end(lambda: state.update(cover_wanted=key)),
         )
         return
     if key not in drawn:
@@ -63,20 +61,20 @@ def _draw(scene: Scene) -> Curves:
 
     def score(image: Image.Image) -> float:
         nonlocal done
-        found = float(look(scene.spec.name, image).probabilities[scene.chosen.index])
+        found = float(run_network(scene.spec.name, image).probabilities[scene.chosen.index])
         done += 1
-        bar.progress(done / _LOOKS, f"Look {done} of {_LOOKS}; any other choice on the page stops it")
+        bar.progress(done / _PASSES, f"Forward pass {done} of {_PASSES}; any other choice on the page stops it")
         return found
 
-    curves = Curves(*(list(curve) for curve in _curves(scene, score)))
+    curves = Curves(*(list(curve) for curve in _compute(scene, score)))
     bar.empty()
     return curves
 
 
-def _curves(scene: Scene, score: Callable[[Image.Image], float]) -> Iterator[Iterator[float]]:
-    image = fitted(scene)
+def _compute(scene: Scene, score: Callable[[Image.Image], float]) -> Iterator[Iterator[float]]:
+    image = fit_photo(scene)
     heat = scene.explanation.heatmap(scene.chosen.index, size=image.size)
-    for order in (heat, random_heat(image.size, cells(scene.explanation), _RANDOM_SEED)):
+    for order in (heat, random_heat(image.size, grid_shape(scene.explanation), _RANDOM_SEED)):
         for curve in (deletion, insertion):
             yield curve(score, image, order, steps=_STEPS)
 
@@ -101,7 +99,7 @@ def _show(curves: Curves, label: str) -> None:
 
 
 def _chart(curves: dict[str, list[float]], across: str, up: str, top: float) -> alt.Chart:
-    """Lines by name; the probability goes up to `top`, so that charts side by side have one scale.
+    """Draw lines by name; the probability goes up to `top`, so that charts side by side have one scale.
 
     Both axes say where they end, because Vega draws them a moment before the rows have come.
     """
