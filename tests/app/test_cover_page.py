@@ -9,7 +9,7 @@ import pyarrow.ipc
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes
+from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, new_session, passes
 
 from cam.analysis.occlusion import (
     FILLS,
@@ -35,19 +35,10 @@ GREY, MEAN, BLUR = FILLS
 BOX = (0.6, 0.1, 0.95, 0.5)
 
 
-def page() -> None:
-    from cam.app.pages.occlusion.page import show_page
-
-    show_page()
-
-
 def open_cover(own: bytes | None = None, *, network: str = LITE0, box: tuple | None = None, **link: str) -> AppTest:
     """A new session that opens the page by a link, or with a photo, or a box on it, that was made before."""
-    at = AppTest.from_function(page, default_timeout=120)
-    at.query_params.update(link, network=network)
+    at = new_session("cover", own, network=network, **link)
     data = list_samples()[SAMPLE].path.read_bytes() if own is None else own
-    if own is not None:
-        arrive(at, cache.make_photo(own, "mine"), network)
     if box is not None:
         at.session_state.cover_box = (cache.make_photo(data, "").digest, box)
     return at.run()

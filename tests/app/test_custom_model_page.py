@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE0, LITE2, heat_pixels, open_page, picture, run_with_open, works
+from support.app_page import LESSON, LITE0, LITE2, heat_pixels, open_lesson, open_page, picture, run_with_open, works
 from support.compare_parts import open_compare, titles
 from support.custom_networks import correct, save_flat, save_gap
 
@@ -20,13 +20,6 @@ from cam.server import model_store
 HOSTILE = "<b>x</b> ![a](http://x/y.png)"
 # What a label or title would be read as, where it was not escaped.
 READ = ("<b>x</b>", "![a](", "\n# heading", "$x$")
-LESSON = {
-    "Inside": "from cam.app.pages.inside import show_page as page",
-    "Compare": "from cam.app.pages.compare.page import show_page as page",
-    "Cover": "from cam.app.pages.occlusion.page import show_page as page",
-    "Why": "from cam.app.pages.architecture import show_page as page",
-    "Guess": "from cam.app.pages.guess.page import show_page as page",
-}
 
 
 @pytest.fixture
@@ -34,12 +27,6 @@ def gap(own) -> str:
     """The name of a network for photos of any size, of which nothing was said."""
     save_gap(own, "gap")
     return "own/gap"
-
-
-def open_lesson(page: str, **link: str) -> AppTest:
-    at = AppTest.from_string(f"{LESSON[page]}\npage()", default_timeout=60)
-    at.query_params.update(link)
-    return at.run()
 
 
 def status(at) -> str:
@@ -212,9 +199,9 @@ def test_a_link_to_a_correction_is_no_network(gap):
     assert at.selectbox(key="network").value == LITE2
 
 
-@pytest.mark.parametrize("page", ["See", "Inside", "Compare", "Cover", "Guess"])
+@pytest.mark.parametrize("page", ["see", "inside", "compare", "cover", "guess"])
 def test_a_network_whose_file_is_taken_away_is_said_and_another_one_is_shown(gap, own, page):
-    at = open_page(network=gap) if page == "See" else open_lesson(page, network=gap, case="This photo")
+    at = open_page(network=gap) if page == "see" else open_lesson(page, network=gap, case="This photo")
     assert not at.exception and not at.error
     (own / "gap.keras").unlink()
     at.run()

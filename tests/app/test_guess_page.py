@@ -2,12 +2,24 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE2, NAMES, arrive, decoded, engine, everything_sent, file_of, passes
+from support.app_page import (
+    LITE2,
+    NAMES,
+    arrive,
+    decoded,
+    engine,
+    everything_sent,
+    file_of,
+    new_session,
+    open_lesson,
+    passes,
+)
 
 from cam.app import cache
 from cam.app.pages.guess import page
@@ -22,30 +34,20 @@ MACAW = NAMES.index("macaw")
 LEFT_HALF = [0, 0, 0.5, 1]
 
 
-def _page():
-    from cam.app.pages.guess.page import show_page
-
-    show_page()
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """These tests click faster than people do."""
     monkeypatch.setattr(page, "_DOUBLE_CLICK_SECONDS", 0)
 
 
-def open_guess(**link: str) -> AppTest:
-    """A session that opens this page first, by a link with these parameters."""
-    at = AppTest.from_function(_page, default_timeout=60)
-    at.query_params.update(link)
-    return at.run()
+open_guess = partial(open_lesson, "guess")
 
 
 def open_after(
     photo: cache.Photo, *, chosen: int | None = None, network: str = LITE2, case: str | None = OWN
 ) -> AppTest:
     """A session that comes from another page, where this photo, class and network were chosen, and opens a case."""
-    at = AppTest.from_function(_page, default_timeout=60)
+    at = new_session("guess")
     if case:
         at.session_state["case"] = case
     arrive(at, photo, network, chosen)

@@ -4,15 +4,15 @@ import json
 import re
 from concurrent.futures import Future
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support.app_page import LITE0, LITE2, NAMES, arrive, decoded, engine, file_of, passes, picture
+from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, open_lesson, passes, picture
 
 from cam.analysis.contributions import split_score
-from cam.app import cache
 from cam.app.widgets.sample_gallery import list_samples
 from cam.images.open import open_image
 from cam.render import signed_layer, signed_palette
@@ -23,19 +23,7 @@ SAMPLE = "dog_and_cat"
 TABBY = 281
 
 
-def page() -> None:
-    from cam.app.pages.inside import show_page
-
-    show_page()
-
-
-def open_inside(own: bytes | None = None, **link: str) -> AppTest:
-    """A new session that opens the page by a link, or with a photo that was uploaded on the first page."""
-    at = AppTest.from_function(page, default_timeout=60)
-    at.query_params.update(link)
-    if own is not None:
-        arrive(at, cache.make_photo(own, "mine"), link.get("network", LITE2))
-    return at.run()
+open_inside = partial(open_lesson, "inside")
 
 
 def html(at: AppTest, name: str) -> str:

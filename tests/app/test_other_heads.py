@@ -1,11 +1,13 @@
 """A network without a linear head on every page: what is estimated is called so, what needs an exact map says that."""
 
 import io
+from functools import partial
 from html import escape
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from support import app_page
 from support.app_page import heat_pixels, open_page, picture, run_with_open, works
 from support.compare_parts import open_compare, titles
 from support.custom_networks import save_flat
@@ -18,8 +20,7 @@ from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
 
-PAGE = "from cam.app.pages.{0} import show_page\nshow_page()"
-MODULES = {"inside": "inside", "why": "architecture", "cover": "occlusion.page", "guess": "guess.page"}
+open_lesson = partial(app_page.open_lesson, photo=DEFAULT)
 
 
 @pytest.fixture
@@ -33,12 +34,6 @@ def flat(own) -> str:
 def explanation(flat):
     """What the engine says about the sample that the page opens with."""
     return cam.load_model(flat).explain(cam.open_image(list_samples()[DEFAULT].path))
-
-
-def open_lesson(page: str, **link: str) -> AppTest:
-    at = AppTest.from_string(PAGE.format(MODULES[page]), default_timeout=60)
-    at.query_params.update({"photo": DEFAULT, **link})
-    return at.run()
 
 
 def words(at: AppTest) -> str:

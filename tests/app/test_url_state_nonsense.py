@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support import app_page
-from support.app_page import file_of, open_page, picture, upload, works
+from support.app_page import PAGES, file_of, new_session, open_page, picture, upload, works
 
 from cam.app import url_state
-from cam.app.pages import architecture, inside, see
-from cam.app.pages.compare import page as compare
-from cam.app.pages.guess import page as guess
-from cam.app.pages.occlusion import page as occlusion
 
-PAGES = (see, inside, compare, occlusion, architecture, guess)
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
     "photo network class vs compare one_scale as_given second methods methods_by_gradients layer opacity colors fit "
@@ -60,10 +55,9 @@ NONSENSE = (
 )
 
 
-def opened(module, given: dict) -> AppTest:
+def opened(page: str, given: dict) -> AppTest:
     """One of the pages, by a link."""
-    at = AppTest.from_string(f"from {module.__name__} import show_page\nshow_page()", default_timeout=60)
-    at._bidi_component_manager = app_page._components()
+    at = new_session(page)
     at.query_params.update(given)
     at.run()
     # Something is on the page.
@@ -82,7 +76,7 @@ def harmless(at: AppTest) -> bool:
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(PAGES),
+    st.sampled_from(list(PAGES)),
     st.dictionaries(
         st.sampled_from(PARTS),
         st.one_of(st.sampled_from(NONSENSE), st.lists(st.sampled_from(NONSENSE), max_size=4), st.text(max_size=30)),

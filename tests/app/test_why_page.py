@@ -4,17 +4,16 @@ import dataclasses
 import html
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pyarrow
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support import app_page
-from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, passes, picture
+from support.app_page import LITE0, LITE2, NAMES, decoded, engine, file_of, open_lesson, passes, picture
 
 from cam.analysis.convolution_equivalence import compare_maps
-from cam.app import cache
 from cam.app.pages.architecture import draw_networks
 from cam.app.widgets.sample_gallery import list_samples
 from cam.formatting import format_scientific
@@ -25,20 +24,7 @@ SAMPLE, BEAR, FOX = "polar_bear", 296, 279
 RANDOM = "efficientnet-lite2-random"
 
 
-def script():
-    from cam.app.pages.architecture import show_page
-
-    show_page()
-
-
-def open_why(photo: bytes | None = None, network: str = LITE2, **link: str) -> AppTest:
-    """A new session that opens the page, by a link or with a photo of one's own."""
-    at = AppTest.from_function(script, default_timeout=60)
-    at._bidi_component_manager = app_page._components()
-    if photo:
-        app_page.arrive(at, cache.make_photo(photo, "mine.jpg"), network)
-    at.query_params.update({"network": network, **link})
-    return at.run()
+open_why = partial(open_lesson, "why", network=LITE2)
 
 
 def words(at: AppTest) -> str:

@@ -28,14 +28,14 @@ _PATIENCE = 300
 DOG = 235
 
 
-# A page's name in a link -> its module and function.
+# A page's name in a link -> its module.
 PAGES = {
-    "see": ("see", "map_page"),
-    "inside": ("inside.page", "inside_page"),
-    "compare": ("compare.page", "compare_page"),
-    "cover": ("occlusion.page", "cover_page"),
-    "why": ("architecture.page", "why_page"),
-    "guess": ("guess.page", "guess_page"),
+    "see": "see",
+    "inside": "inside",
+    "compare": "compare.page",
+    "cover": "occlusion.page",
+    "why": "architecture",
+    "guess": "guess.page",
 }
 LESSON = tuple(PAGES)[1:]
 
@@ -47,10 +47,9 @@ def open_page(**link: str) -> AppTest:
 
 def new_session(page: str, own: bytes | None = None, *, network: str | None = None, **link) -> AppTest:
     """A new session, not run yet, at one of the pages: by a link, or with a photo that was uploaded before."""
-    module, function = PAGES[page]
-    at = AppTest.from_string(f"from cam.app.pages.{module} import {function}\n{function}()")
+    at = AppTest.from_string(f"from cam.app.pages.{PAGES[page]} import show_page\nshow_page()")
     if own is not None:
-        arrive(at, cache.photo_of(own, "mine.jpg"), network or LITE2)
+        arrive(at, cache.make_photo(own, "mine.jpg"), network or LITE2)
     return _session(at, link | ({"network": network} if network else {}))
 
 

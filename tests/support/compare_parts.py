@@ -2,33 +2,18 @@
 
 import html
 import re
+from functools import partial
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
-from support import app_page
-from support.app_page import LITE2, decoded, picture
-
-from cam.app import cache
+from support.app_page import LITE2, decoded, open_lesson, picture
 
 RANDOM = "efficientnet-lite2-random"
 VIEWS = ("Classes", "Difference", "Networks", "Whole and squashed")
 CAT, TABBY, TEAPOT = 285, 281, 849
 
 
-def script():
-    from cam.app.pages.compare.page import show_page
-
-    show_page()
-
-
-def open_compare(own: bytes | None = None, network: str = LITE2, **link: str | list[str]) -> AppTest:
-    """A new session that opens the page, by a link or with a photo of one's own."""
-    at = AppTest.from_function(script, default_timeout=60)
-    at._bidi_component_manager = app_page._components()
-    if own:
-        app_page.arrive(at, cache.make_photo(own, "mine.jpg"), network)
-    at.query_params.update({"network": network, **link})
-    return at.run()
+open_compare = partial(open_lesson, "compare", network=LITE2)
 
 
 def view(at: AppTest, name: str) -> AppTest:
