@@ -19,6 +19,7 @@ from cam.app.widgets import download_menu
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
 from cam.methods import METHODS
 from cam.render import heat_layer
+from cam.settings import library_options
 
 open_lesson = partial(app_page.open_lesson, photo=DEFAULT)
 
@@ -33,7 +34,7 @@ def flat(own) -> str:
 @pytest.fixture
 def explanation(flat):
     """What the engine says about the sample that the page opens with."""
-    return cam.load_model(flat).explain(cam.open_image(list_samples()[DEFAULT].path))
+    return cam.load_model(flat, options=library_options()).explain(cam.open_image(list_samples()[DEFAULT].path))
 
 
 def words(at: AppTest) -> str:
