@@ -16,6 +16,7 @@ from cam.custom_models.sidecar import read_sidecar
 from cam.models.registry import find_spec
 from cam.render import heat_layer
 from cam.server import model_store
+from cam.settings import library_options
 
 HOSTILE = "<b>x</b> ![a](http://x/y.png)"
 # What a label or title would be read as, where it was not escaped.
@@ -82,7 +83,7 @@ def test_a_correction_is_what_the_engine_says_with_these_numbers(gap, own):
     (own / "gap.json").write_text(
         json.dumps({"labels": ["red", "green", "blue"], "preprocessing": "0..255", "size": 96})
     )
-    explanation = cam.load_model(gap).explain(cam.open_image(list_samples()[DEFAULT].path))
+    explanation = cam.load_model(gap, options=library_options()).explain(cam.open_image(list_samples()[DEFAULT].path))
     best = explanation.top(1)[0]
     assert picture(at, "heat")["title"] == f"Evidence for {best.label}"
     assert "sees {} × {} pixels".format(*explanation.input_size) in status(at)
