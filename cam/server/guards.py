@@ -46,7 +46,7 @@ def build_guards() -> list[Middleware]:
         open_paths = (HEALTH, "/healthz", "/metrics") if settings.metrics else (HEALTH,)
         below = frozenset(f"{base_path()}{path}" for path in open_paths)
         guards.append(Middleware(Gate, code=settings.access_code, open_paths=below))
-    uploads = Middleware(Uploads, most_bytes=min(settings.photo_bytes, uploaded))
+    uploads = Middleware(Uploads, most_bytes=min(settings.photo_mb * 2**20, uploaded))
     return [*guards, uploads, Middleware(KeepNoMedia, base=base_path())]
 
 
