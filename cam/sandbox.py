@@ -84,7 +84,6 @@ def call_in_child(
     *arguments: object,
     limits: Limits = UNLIMITED,
     empty_environment: bool = False,
-    refusal: type[CamError] = ModelError,
 ) -> bytes:
     """Call a function in a process of its own and return its answer; on Linux the child ends with this process.
 
@@ -94,11 +93,10 @@ def call_in_child(
         arguments: anything that can be pickled.
         limits: on memory and time.
         empty_environment: start the child without the environment of this process.
-        refusal: the class in which the sentence of a CamError comes back.
 
     Raises:
-        CamError: of the class `refusal`, with the sentence of the CamError that the function raised; a ModelError if
-            the child was interrupted with Ctrl-C, which a terminal tells both processes.
+        ModelError: with the sentence of the CamError that the function raised, or because the child was interrupted
+            with Ctrl-C, which a terminal tells both processes.
         LimitError: it reached a limit.
         ChildError: it raised something else, or was ended.
         Exception: what is raised where arguments cannot be pickled (of several types), or no process can be started.
@@ -107,7 +105,7 @@ def call_in_child(
     # A file, because nobody reads a pipe while the answer is waited for.
     with tempfile.TemporaryFile() as errors, contextlib.closing(_Child(errors, empty_environment)) as child:
         try:
-            return child.call(function, request, limits, refusal)
+            return child.call(function, request, limits, ModelError)
         except ChildError as error:
             if error.exit_code == -signal.SIGINT:
                 raise ModelError("Another process read the network and was interrupted. Start again.") from error

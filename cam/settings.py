@@ -6,6 +6,7 @@ prints the table of docs/settings.md, which a test keeps true.
 """
 
 import difflib
+import inspect
 import os
 import re
 import tomllib
@@ -108,82 +109,58 @@ _FOLDER = _Kind("a folder", lambda text: Path(text).expanduser())
 _FILES = _Kind("files", Path, between=re.escape(os.pathsep))
 
 
-def _setting(default: object, kind: _Kind, meaning: str) -> Any:
-    """A row of the table: the value where none is given, how one is read, and what it means."""
-    return field(default=default, metadata={"kind": kind, "meaning": meaning})
+def _setting(default: object, kind: _Kind) -> Any:
+    """A setting: the value where none is given, and how one is read."""
+    return field(default=default, metadata={"kind": kind})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings; the variable of `photo_mb` is CAM_PHOTO_MB. Each is a row of the table in docs/settings.md."""
+    """The settings; the variable of `photo_mb` is CAM_PHOTO_MB. This text is the table of docs/settings.md.
 
-    access_code: str | None = _setting(
-        None, _CODE, "A code that visitors type before they see anything. None: no code."
-    )
-    hosts: tuple[str, ...] = _setting(
-        (),
-        _HOSTS,
-        "The names under which the page is reached, with commas between them, such as `cam.school.org, *.example.org`; "
-        "requests that give another name are refused. `*`: any name. None: the names of this computer and those of "
-        "`CAM_ADDRESS`, or any name where others can reach the server.",
-    )
-    address: tuple[str, ...] = _setting(
-        (),
-        _ADDRESSES,
-        "The addresses that visitors open, such as `https://cam.school.org`, with spaces between them; "
-        "`python -m cam page --share` sets it.",
-    )
-    downloads: bool = _setting(True, _ANSWER, "Whether visitors may have the server download weights: yes or no.")
-    photo_mb: int = _setting(
-        50,
-        _count(1, 1000, " of megabytes"),
-        "The largest photo, in megabytes. `server.maxUploadSize` of `.streamlit/config.toml` limits uploads too; the "
-        "smaller counts.",
-    )
-    photo_megapixels: int = _setting(
-        40,
-        _count(1, 80, " of megapixels"),
-        "The most pixels of a photo, in millions. Opening one takes up to 15 bytes a pixel.",
-    )
-    decodes: int = _setting(2, _count(1, 64), "Photos that are opened at a time; others wait for their turn.")
-    passes: int | None = _setting(
-        None,
-        _count(1, 64),
-        "Forward passes that run at a time; others wait for their turn. None: one for every two cores.",
-    )
-    kept_hours: float = _setting(
-        1, _HOURS, "For how many hours what was computed from a photo is kept; 0.5 is allowed."
-    )
-    kept_results: int = _setting(128, _count(1, 100_000), "How many results of each kind are kept; the oldest go.")
-    models: Path | None = _setting(
-        None,
-        _FOLDER,
-        "The folder of your own models. None: the folder `models` beside `streamlit_app.py`, or else in the folder "
-        "where you start ClassCam, if there is one.",
-    )
-    model_files: tuple[Path, ...] = _setting(
-        (),
-        _FILES,
-        "Your own models outside that folder, with the separator of PATH between them; `python -m cam page MODEL...` "
-        "sets it.",
-    )
-    model_mb: int = _setting(
-        1024,
-        _count(1, 10**9, " of megabytes"),
-        "The most memory, in megabytes, that the weights of an own model and the largest output of its layers may ask "
-        "for together.",
-    )
-    cache: Path | None = _setting(
-        None,
-        _FOLDER,
-        "The folder where converted networks are kept. None: `classcam` where your caches are, such as `~/.cache`.",
-    )
-    log: str = _setting("off", _LOG, "How what is asked is logged: off, text or json.")
-    metrics: bool = _setting(
-        False,
-        _ANSWER,
-        "Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access code.",
-    )
+    Attributes:
+        access_code: A code that visitors type before they see anything. None: no code.
+        hosts: The names under which the page is reached, with commas between them, such as `cam.school.org,
+            *.example.org`; requests that give another name are refused. `*`: any name. None: the names of this computer
+            and those of `CAM_ADDRESS`, or any name where others can reach the server.
+        address: The addresses that visitors open, such as `https://cam.school.org`, with spaces between them;
+            `python -m cam page --share` sets it.
+        downloads: Whether visitors may have the server download weights: yes or no.
+        photo_mb: The largest photo, in megabytes. `server.maxUploadSize` of `.streamlit/config.toml` limits uploads
+            too; the smaller counts.
+        photo_megapixels: The most pixels of a photo, in millions. Opening one takes up to 15 bytes a pixel.
+        decodes: Photos that are opened at a time; others wait for their turn.
+        passes: Forward passes that run at a time; others wait for their turn. None: one for every two cores.
+        kept_hours: For how many hours what was computed from a photo is kept; 0.5 is allowed.
+        kept_results: How many results of each kind are kept; the oldest go.
+        models: The folder of your own models. None: the folder `models` beside `streamlit_app.py`, or else in the
+            folder where you start ClassCam, if there is one.
+        model_files: Your own models outside that folder, with the separator of PATH between them; `python -m cam page
+            MODEL...` sets it.
+        model_mb: The most memory, in megabytes, that the weights of an own model and the largest output of its layers
+            may ask for together.
+        cache: The folder where converted networks are kept. None: `classcam` where your caches are, such as `~/.cache`.
+        log: How what is asked is logged: off, text or json.
+        metrics: Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access
+            code.
+    """
+
+    access_code: str | None = _setting(None, _CODE)
+    hosts: tuple[str, ...] = _setting((), _HOSTS)
+    address: tuple[str, ...] = _setting((), _ADDRESSES)
+    downloads: bool = _setting(True, _ANSWER)
+    photo_mb: int = _setting(50, _count(1, 1000, " of megabytes"))
+    photo_megapixels: int = _setting(40, _count(1, 80, " of megapixels"))
+    decodes: int = _setting(2, _count(1, 64))
+    passes: int | None = _setting(None, _count(1, 64))
+    kept_hours: float = _setting(1, _HOURS)
+    kept_results: int = _setting(128, _count(1, 100_000))
+    models: Path | None = _setting(None, _FOLDER)
+    model_files: tuple[Path, ...] = _setting((), _FILES)
+    model_mb: int = _setting(1024, _count(1, 10**9, " of megabytes"))
+    cache: Path | None = _setting(None, _FOLDER)
+    log: str = _setting("off", _LOG)
+    metrics: bool = _setting(False, _ANSWER)
 
     @property
     def image_limits(self) -> ImageLimits:
@@ -228,10 +205,12 @@ def library_options() -> LibraryOptions:
 
 def format_table() -> str:
     """Format the settings as the Markdown table of docs/settings.md."""
+    meanings = dict(re.findall(r"^    (\w+): (.+(?:\n     .+)*)", inspect.getdoc(Settings) or "", re.MULTILINE))
     rows = ["| Variable | Default | What it is |", "|---|---|---|"]
     for name, row in _ROWS.items():
         default = {"True": "yes", "False": "no", "None": "", "()": ""}.get(str(row.default), row.default)
-        rows.append(f"| `{name}` | {default} | {row.metadata['meaning']} |".replace("|  |", "| |"))
+        meaning = " ".join(meanings[row.name].split())
+        rows.append(f"| `{name}` | {default} | {meaning} |".replace("|  |", "| |"))
     return "\n".join(rows)
 
 
