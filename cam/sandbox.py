@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -84,7 +84,6 @@ def call_in_child(
     *arguments: object,
     limits: Limits = UNLIMITED,
     empty_environment: bool = False,
-    refusal: type[CamError] = ModelError,
 ) -> bytes:
     """Call a function in a process of its own and return its answer; on Linux the child ends with this process.
 
@@ -94,29 +93,25 @@ def call_in_child(
         arguments: anything that can be pickled.
         limits: on memory and time.
         empty_environment: start the child without the environment of this process.
-        refusal: the class in which the sentence of a CamError comes back.
 
     Raises:
-        CamError: of the class `refusal`, with the sentence of the CamError that the function raised; a ModelError if
-            the child was interrupted with Ctrl-C, which a terminal tells both processes.
+        ModelError: with the sentence of the CamError that the function raised, or because the child was interrupted
+            with Ctrl-C, which a terminal tells both processes.
         LimitError: it reached a limit.
         ChildError: it raised something else, or was ended.
         Exception: what is raised where arguments cannot be pickled (of several types), or no process can be started.
     """
-    call = _Call(function, arguments, limits, refusal)
+    request = _pack(function, arguments, limits)
     # A file, because nobody reads a pipe while the answer is waited for.
-    with tempfile.TemporaryFile() as errors:
-        child = _Child(errors, empty_environment=empty_environment)
+    with tempfile.TemporaryFile() as errors, contextlib.closing(_Child(errors, empty_environment)) as child:
         try:
-            return child.run(call)
+            return child.call(function, request, limits, ModelError)
         except ChildError as error:
             if error.exit_code == -signal.SIGINT:
                 raise ModelError("Another process read the network and was interrupted. Start again.") from error
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines() + error.last_lines
             raise ChildError(function, error.exit_code, said[-_LAST_LINES:]) from error
-        finally:
-            child.end()
 
 
 class ChildPool:
@@ -143,31 +138,28 @@ class ChildPool:
                 ones do not hold up the others.
             refusal: the class in which the sentence of a CamError comes back.
         """
-        call = _Call(function, arguments, limits, refusal)
+        request = _pack(function, arguments, limits)
         with _turn(at_once):
             child = self._take()
             try:
-                return child.run(call)
+                return child.call(function, request, limits, refusal)
             finally:
                 if child.is_ready and child.calls < _MOST_CALLS:
                     self._idle.append(child)
                 else:
-                    child.end()
+                    child.close()
 
     def close(self) -> None:
         """End the children that do nothing now."""
         while self._idle:
-            self._idle.pop().end()
+            self._idle.pop().close()
 
     def _take(self) -> "_Child":
-        while True:
-            try:
-                child = self._idle.pop()
-            except IndexError:
-                return _Child(subprocess.DEVNULL, empty_environment=True, new_session=True)
-            if child.process.poll() is None:
-                return child
-            child.end()
+        with contextlib.suppress(IndexError):
+            while (child := self._idle.pop()).process.poll() is not None:
+                child.close()
+            return child
+        return _Child(subprocess.DEVNULL, empty_environment=True, new_session=True)
 
     def _forget(self) -> None:
         """Leave the children to the process that this one is a copy of."""
@@ -176,12 +168,9 @@ class ChildPool:
         self._idle = []
 
 
-class _Call:
-    """A call, pickled before a process is started for it."""
-
-    def __init__(self, function: str, arguments: tuple[object, ...], limits: Limits, refusal: type[CamError]):
-        self.function, self.limits, self.refusal = function, limits, refusal
-        self.request = pickle.dumps((function, arguments, limits.memory_bytes, limits.cpu_seconds))
+def _pack(function: str, arguments: tuple[object, ...], limits: Limits) -> bytes:
+    """Pickle a call before a process is started for it."""
+    return pickle.dumps((function, arguments, limits.memory_bytes, limits.cpu_seconds))
 
 
 class _Child:
@@ -193,25 +182,23 @@ class _Child:
         is_ready: whether it can be called again.
     """
 
-    def __init__(self, errors: IO[bytes] | int, *, empty_environment: bool, new_session: bool = False):
+    def __init__(self, errors: IO[bytes] | int, empty_environment: bool, new_session: bool = False):
         environment = None
         if empty_environment:
             environment = {name: os.environ[name] for name in _NEEDED_VARIABLES if name in os.environ} | _FEW_ADDRESSES
-        # Started by a thread that stays, because on Linux a child ends with the thread that started it. -P: modules of
-        # Python before those of this folder. A session of its own: Ctrl-C in a terminal is for this process.
-        self.process = (
-            _starter(os.getpid())
-            .submit(
-                subprocess.Popen,
-                [sys.executable, "-P", sandbox_worker.__file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                start_new_session=new_session,
-            )
-            .result()
+        # By a thread that stays, because on Linux a child ends with the thread that started it.
+        starting = _starter(os.getpid()).submit(
+            subprocess.Popen,
+            # -P: modules of Python before those of this folder.
+            [sys.executable, "-P", sandbox_worker.__file__, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            # Ctrl-C in a terminal is for this process.
+            start_new_session=new_session,
         )
+        self.process = starting.result()
         self.calls, self.is_ready = 0, True
         assert self.process.stdin and self.process.stdout
         self._requests, self._answers = self.process.stdin, self.process.stdout
@@ -221,59 +208,57 @@ class _Child:
             # More than a user may have in all is refused.
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._answers.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._first = pickle.dumps(sys.path)
 
-    def run(self, call: _Call) -> bytes:
-        """Send a call and wait for its answer."""
-        self.is_ready = False
-        clock = threading.Timer(call.limits.wall_seconds or 0, self.process.kill)
-        if call.limits.wall_seconds is not None:
-            clock.daemon = True
-            clock.start()
-        try:
-            status, answer = self._exchange(call.request, call.limits.answer_bytes)
-        except (BrokenPipeError, EOFError):
-            code = self.process.wait()
-            if call.limits != UNLIMITED and (code in _ENDED_BY_LIMITS or clock.finished.is_set()):
-                raise LimitError(f"{call.function} reached a limit") from None
-            raise ChildError(call.function, code, []) from None
-        finally:
-            clock.cancel()
-        if status == sandbox_worker.DONE:
-            self.calls, self.is_ready = self.calls + 1, True
-            return answer
-        text = answer.decode(errors="replace")
-        if status == sandbox_worker.REFUSED:
-            self.calls, self.is_ready = self.calls + 1, True
-            raise call.refusal(text)
-        if status == sandbox_worker.NO_MEMORY:
-            raise LimitError(f"{call.function} reached the limit on memory")
-        raise ChildError(call.function, self.process.wait(), text.strip().splitlines()[-_LAST_LINES:])
-
-    def _exchange(self, request: bytes, most_bytes: int) -> tuple[int, bytes]:
-        """The status and the bytes that the child answers with; EOFError where it ends before, or sends too many."""
-        self._requests.write(self._first)
-        self._requests.write(request)
-        self._requests.flush()
-        self._first = b""
-        head = self._answers.read(sandbox_worker.HEAD.size)
-        if len(head) < sandbox_worker.HEAD.size:
-            raise EOFError
-        status, length = sandbox_worker.HEAD.unpack(head)
-        if length > most_bytes:
-            self.process.kill()
-            raise EOFError
-        answer = self._answers.read(length)
-        if len(answer) < length:
-            raise EOFError
-        return status, answer
-
-    def end(self) -> None:
+    def close(self) -> None:
         """End the process, if it has not ended, and close its pipes."""
         self.process.kill()
         # What was not sent any more.
         with contextlib.suppress(OSError), self.process:
             pass
+
+    def call(self, function: str, request: bytes, limits: Limits, refusal: type[CamError]) -> bytes:
+        """Send a call and wait for its answer."""
+        self.is_ready = False
+        clock = threading.Timer(limits.wall_seconds or 0, self.process.kill)
+        clock.daemon = True
+        if limits.wall_seconds is not None:
+            clock.start()
+        try:
+            status, answer = self._exchange(request, limits.answer_bytes)
+        except (BrokenPipeError, EOFError):
+            code = self.process.wait()
+            if limits != UNLIMITED and (code in _ENDED_BY_LIMITS or clock.finished.is_set()):
+                raise LimitError(f"{function} reached a limit") from None
+            raise ChildError(function, code, []) from None
+        finally:
+            clock.cancel()
+        if status in (sandbox_worker.DONE, sandbox_worker.REFUSED):
+            self.calls, self.is_ready = self.calls + 1, True
+        match status:
+            case sandbox_worker.DONE:
+                return answer
+            case sandbox_worker.REFUSED:
+                raise refusal(answer.decode(errors="replace"))
+            case sandbox_worker.NO_MEMORY:
+                raise LimitError(f"{function} reached the limit on memory")
+        lines = answer.decode(errors="replace").strip().splitlines()
+        raise ChildError(function, self.process.wait(), lines[-_LAST_LINES:])
+
+    def _exchange(self, request: bytes, most_bytes: int) -> tuple[int, bytes]:
+        """The status and the bytes that the child answers with; EOFError where it ends before, or sends too many."""
+        self._requests.write(request)
+        self._requests.flush()
+        status, length = sandbox_worker.HEAD.unpack(self._read(sandbox_worker.HEAD.size))
+        if length > most_bytes:
+            self.process.kill()
+            raise EOFError
+        return status, self._read(length)
+
+    def _read(self, length: int) -> bytes:
+        data = self._answers.read(length)
+        if len(data) < length:
+            raise EOFError
+        return data
 
 
 @cache
@@ -291,14 +276,15 @@ def _lines(at_once: int) -> tuple[Turns, threading.BoundedSemaphore]:
 def _turn(at_once: int) -> Iterator[None]:
     """Wait for a turn; after some seconds it is given to others, if not too many take long already."""
     turns, long_ones = _lines(at_once)
-    lock, given, done = threading.Lock(), False, False
+    # What is to be given back in the end. Each is taken out before, so that none is given back twice.
+    held: list[Callable[[], None]] = [turns.__exit__]
 
     def give() -> None:
-        nonlocal given
-        with lock:
-            if not done and long_ones.acquire(blocking=False):
-                given = True
-                turns.__exit__()
+        if long_ones.acquire(blocking=False):
+            held.append(long_ones.release)
+            # The call may end meanwhile, and give back all.
+            with contextlib.suppress(IndexError):
+                held.pop(0)()
 
     turns.__enter__()
     timer = threading.Timer(_LONG_SECONDS, give)
@@ -308,9 +294,5 @@ def _turn(at_once: int) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        with lock:
-            done = True
-        if given:
-            long_ones.release()
-        else:
-            turns.__exit__()
+        while held:
+            held.pop()()

@@ -1,8 +1,9 @@
 """A child process that calls functions of ClassCam for `cam.sandbox`, which starts this file as a script.
 
-Input, pickled one after the other: where Python finds modules; then for each call ("module:function", arguments, bytes
-of addresses, seconds of one processor), the last two None for no limit. Answer to each call: `HEAD`, which is a status
-and a length, and as many bytes: what the function returned, or text. Whatever else is printed goes to standard error.
+Arguments: where Python finds modules. Input, pickled one after the other: for each call ("module:function", arguments,
+bytes of addresses, seconds of one processor), the last two None for no limit. Answer to each call: `HEAD`, which is a
+status and a length, and as many bytes: what the function returned, or text. Whatever else is printed goes to standard
+error.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ def main() -> int:
     # Libraries that say something on standard output do not say it in the answer.
     os.dup2(2, 1)
     _stand_back()
-    sys.path[:] = pickle.load(calls)
+    sys.path[:] = sys.argv[1:]
     # A child that imports TensorFlow and ends is faster without; see below for the others.
     gc.disable()
     # Peeked, because an end between two calls is no error.

@@ -5,19 +5,18 @@ The file is looked for where Streamlit looks, and read without it: in the home f
 prints the table of docs/settings.md, which a test keeps true.
 """
 
-import dataclasses
 import difflib
+import inspect
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-import platformdirs
 
 from cam.errors import SettingsError
 from cam.images.limits import ImageLimits
@@ -35,59 +34,31 @@ _AT_START = {name: value for name, value in os.environ.items() if name.startswit
 SHORTEST_CODE, LONGEST_CODE = 6, 200
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[?[0-9a-f:]*:[0-9a-f:.]*\]?")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~/-]*)?")
-_ANSWERS = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(("no", "false", "off", "0"), False)
-
-# Takes the name of a variable and its text, and gives the value; raises SettingsError.
-Reader = Callable[[str, str], Any]
 
 
-def _count(least: int, most: int, unit: str = "", scale: int = 1) -> Reader:
-    """A reader of whole numbers, in units of `scale`; None for an empty text."""
+@dataclass(frozen=True)
+class _Kind:
+    """How the text of a setting becomes its value.
 
-    def read(name: str, text: str) -> int | None:
-        if not text:
-            return None
-        # isdecimal alone takes digits of every script; int would take "1_024" and " 5".
-        if not (text.isascii() and text.isdecimal()) or not least <= (value := int(text[:12])) <= most:
-            raise SettingsError(f"{name} must be a whole number{unit} from {least} to {most:,}, not {text[:40]!r}.")
-        return value * scale
+    Attributes:
+        expected: what the text must be, as the end of "CAM_... must be ...".
+        read: gives the value; for any other text it gives None or raises ValueError.
+        between: a pattern of what stands between several values, which make a tuple; "" for one value.
+    """
 
-    return read
+    expected: str
+    read: Callable[[str], Any]
+    between: str = ""
 
-
-def _choice(*words: str) -> Reader:
-    """A reader of one of the words."""
-
-    def read(name: str, text: str) -> str:
-        if text.lower() not in words:
-            raise SettingsError(f"{name} must be one of {', '.join(words)}, not {text[:40]!r}.")
-        return text.lower()
-
-    return read
-
-
-def _read_hours(name: str, text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text) or not 1 / 60 <= (value := float(text)) <= 720:
-        raise SettingsError(f"{name} must be a number of hours, such as 0.5, from 0.02 to 720, not {text[:40]!r}.")
-    return value
-
-
-def _read_answer(name: str, text: str) -> bool:
-    if text.lower() not in _ANSWERS:
-        raise SettingsError(f"{name} must be yes or no, not {text[:40]!r}.")
-    return _ANSWERS[text.lower()]
-
-
-def _read_code(name: str, text: str) -> str | None:
-    """Read the access code; no error shows it."""
-    if not text:
-        return None
-    if not SHORTEST_CODE <= len(text) <= LONGEST_CODE or not text.isprintable():
-        raise SettingsError(
-            f"{name} must have {SHORTEST_CODE} to {LONGEST_CODE} letters, digits or signs; this one has {len(text)}. "
-            "Eight or more, or two words, are hard to guess."
-        )
-    return text
+    def convert(self, name: str, text: str) -> Any:
+        """Convert the text of a variable (SettingsError where it is not what is expected)."""
+        if self.between:
+            one = replace(self, between="")
+            return tuple(one.convert(name, part) for part in re.split(self.between, text) if part.strip())
+        with suppress(ValueError):
+            if (value := self.read(text.strip())) is not None:
+                return value
+        raise SettingsError(f"{name} must be {self.expected}, not {text[:80]!r}.")
 
 
 def is_host(name: str) -> bool:
@@ -95,154 +66,120 @@ def is_host(name: str) -> bool:
     return name == "*" or bool(_HOST.fullmatch(name))
 
 
-def _read_hosts(name: str, text: str) -> tuple[str, ...]:
-    names = tuple(filter(None, re.split(r"[\s,]+", text.lower())))
-    if wrong := next((part for part in names if not is_host(part)), None):
+def _read_address(text: str) -> str | None:
+    # Either raises ValueError: brackets that do not close, a port that is no number.
+    parts = urlsplit(text)
+    return text.rstrip("/") if parts.hostname and parts.port != 0 and _ADDRESS.fullmatch(text) else None
+
+
+def _read_code(text: str) -> str:
+    """Read the access code; no error shows it."""
+    if not SHORTEST_CODE <= len(text) <= LONGEST_CODE or not text.isprintable():
         raise SettingsError(
-            f"{name} must be names such as cam.school.org or *.example.org, without http:// and without a port, with "
-            f"commas between them, not {wrong[:60]!r}."
+            f"CAM_ACCESS_CODE must have {SHORTEST_CODE} to {LONGEST_CODE} letters, digits or signs; this one has "
+            f"{len(text)}. Eight or more, or two words, are hard to guess."
         )
-    return names
+    return text
 
 
-def _read_addresses(name: str, text: str) -> tuple[str, ...]:
-    given = text.split()
-    if wrong := next((address for address in given if not _is_address(address)), None):
-        raise SettingsError(f"{name} must be an address like https://cam.school.org, not {wrong[:80]!r}.")
-    return tuple(address.rstrip("/") for address in given)
+def _count(least: int, most: int, unit: str = "") -> _Kind:
+    # int alone would take "1_024" and digits of every script.
+    return _Kind(
+        f"a whole number{unit} from {least} to {most:,}",
+        lambda text: int(text) if re.fullmatch("[0-9]+", text) and least <= int(text) <= most else None,
+    )
 
 
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return bool(parts.hostname and parts.port != 0 and _ADDRESS.fullmatch(text))
-    # A port that is no number, or brackets that do not close.
-    except ValueError:
-        return False
+_CODE = _Kind("an access code", _read_code)
+_HOSTS = _Kind(
+    "names such as cam.school.org or *.example.org, without http:// and without a port, with commas between them",
+    lambda text: text.lower() if is_host(text.lower()) else None,
+    between=r"[\s,]+",
+)
+_ADDRESSES = _Kind("an address like https://cam.school.org", _read_address, between=r"\s+")
+_ANSWERS = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(("no", "false", "off", "0"), False)
+_ANSWER = _Kind("yes or no", lambda text: _ANSWERS.get(text.lower()))
+_LOG = _Kind("one of off, text, json", lambda text: text.lower() if text.lower() in ("off", "text", "json") else None)
+_HOURS = _Kind(
+    "a number of hours, such as 0.5, from 0.02 to 720",
+    # float alone would take "nan" and "1e3".
+    lambda text: float(text) if re.fullmatch(r"[0-9.]+", text) and 1 / 60 <= float(text) <= 720 else None,
+)
+_FOLDER = _Kind("a folder", lambda text: Path(text).expanduser())
+_FILES = _Kind("files", Path, between=re.escape(os.pathsep))
 
 
-def _read_folder(name: str, text: str) -> Path | None:
-    return Path(text).expanduser() if text else None
-
-
-def _read_cache(name: str, text: str) -> Path:
-    return _read_folder(name, text) or platformdirs.user_cache_path("classcam", appauthor=False)
-
-
-def _read_files(name: str, text: str) -> tuple[Path, ...]:
-    return tuple(Path(part.strip()) for part in text.split(os.pathsep) if part.strip())
-
-
-def _setting(variable: str, read: Reader, default: str, meaning: str) -> Any:
-    """A row of the table: the variable, its reader, the text that stands for a missing one, and what it means."""
-    return dataclasses.field(metadata={"variable": variable, "read": read, "default": default, "meaning": meaning})
+def _setting(default: object, kind: _Kind) -> Any:
+    """A setting: the value where none is given, and how one is read."""
+    return field(default=default, metadata={"kind": kind})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, each with its row of the table in docs/settings.md."""
+    """The settings; the variable of `photo_mb` is CAM_PHOTO_MB. This text is the table of docs/settings.md.
 
-    access_code: str | None = _setting(
-        "CAM_ACCESS_CODE", _read_code, "", "A code that visitors type before they see anything. None: no code."
-    )
-    hosts: tuple[str, ...] = _setting(
-        "CAM_HOSTS",
-        _read_hosts,
-        "",
-        "The names under which the page is reached, with commas between them, such as `cam.school.org, *.example.org`; "
-        "requests that give another name are refused. `*`: any name. None: the names of this computer and those of "
-        "`CAM_ADDRESS`, or any name where others can reach the server.",
-    )
-    address: tuple[str, ...] = _setting(
-        "CAM_ADDRESS",
-        _read_addresses,
-        "",
-        "The addresses that visitors open, such as `https://cam.school.org`, with spaces between them; "
-        "`python -m cam page --share` sets it.",
-    )
-    downloads: bool = _setting(
-        "CAM_DOWNLOADS", _read_answer, "yes", "Whether visitors may have the server download weights: yes or no."
-    )
-    photo_bytes: int = _setting(
-        "CAM_PHOTO_MB",
-        _count(1, 1000, " of megabytes", 2**20),
-        "50",
-        "The largest photo, in megabytes. `server.maxUploadSize` of `.streamlit/config.toml` limits uploads too; the "
-        "smaller counts.",
-    )
-    photo_pixels: int = _setting(
-        "CAM_PHOTO_MEGAPIXELS",
-        _count(1, 80, " of megapixels", 10**6),
-        "40",
-        "The most pixels of a photo, in millions. Opening one takes up to 15 bytes a pixel.",
-    )
-    decodes: int = _setting(
-        "CAM_DECODES", _count(1, 64), "2", "Photos that are opened at a time; others wait for their turn."
-    )
-    passes: int | None = _setting(
-        "CAM_PASSES",
-        _count(1, 64),
-        "",
-        "Forward passes that run at a time; others wait for their turn. None: one for every two cores.",
-    )
-    kept_hours: float = _setting(
-        "CAM_KEPT_HOURS", _read_hours, "1", "For how many hours what was computed from a photo is kept; 0.5 is allowed."
-    )
-    kept_results: int = _setting(
-        "CAM_KEPT_RESULTS", _count(1, 100_000), "128", "How many results of each kind are kept; the oldest go."
-    )
-    models: Path | None = _setting(
-        "CAM_MODELS",
-        _read_folder,
-        "",
-        "The folder of your own models. None: the folder `models` beside `streamlit_app.py`, or else in the folder "
-        "where you start ClassCam, if there is one.",
-    )
-    model_files: tuple[Path, ...] = _setting(
-        "CAM_MODEL_FILES",
-        _read_files,
-        "",
-        "Your own models outside that folder, with the separator of PATH between them; `python -m cam page MODEL...` "
-        "sets it.",
-    )
-    model_bytes: int = _setting(
-        "CAM_MODEL_MB",
-        _count(1, 10**9, " of megabytes", 2**20),
-        "1024",
-        "The most memory, in megabytes, that the weights of an own model and the largest output of its layers may ask "
-        "for together.",
-    )
-    cache: Path = _setting(
-        "CAM_CACHE",
-        _read_cache,
-        "",
-        "The folder where converted networks are kept. None: `classcam` where your caches are, such as `~/.cache`.",
-    )
-    log: str = _setting(
-        "CAM_LOG", _choice("off", "text", "json"), "off", "How what is asked is logged: off, text or json."
-    )
-    metrics: bool = _setting(
-        "CAM_METRICS",
-        _read_answer,
-        "no",
-        "Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access code.",
-    )
+    Attributes:
+        access_code: A code that visitors type before they see anything. None: no code.
+        hosts: The names under which the page is reached, with commas between them, such as `cam.school.org,
+            *.example.org`; requests that give another name are refused. `*`: any name. None: the names of this computer
+            and those of `CAM_ADDRESS`, or any name where others can reach the server.
+        address: The addresses that visitors open, such as `https://cam.school.org`, with spaces between them;
+            `python -m cam page --share` sets it.
+        downloads: Whether visitors may have the server download weights: yes or no.
+        photo_mb: The largest photo, in megabytes. `server.maxUploadSize` of `.streamlit/config.toml` limits uploads
+            too; the smaller counts.
+        photo_megapixels: The most pixels of a photo, in millions. Opening one takes up to 15 bytes a pixel.
+        decodes: Photos that are opened at a time; others wait for their turn.
+        passes: Forward passes that run at a time; others wait for their turn. None: one for every two cores.
+        kept_hours: For how many hours what was computed from a photo is kept; 0.5 is allowed.
+        kept_results: How many results of each kind are kept; the oldest go.
+        models: The folder of your own models. None: the folder `models` beside `streamlit_app.py`, or else in the
+            folder where you start ClassCam, if there is one.
+        model_files: Your own models outside that folder, with the separator of PATH between them; `python -m cam page
+            MODEL...` sets it.
+        model_mb: The most memory, in megabytes, that the weights of an own model and the largest output of its layers
+            may ask for together.
+        cache: The folder where converted networks are kept. None: `classcam` where your caches are, such as `~/.cache`.
+        log: How what is asked is logged: off, text or json.
+        metrics: Whether there are a health page and counters, `/healthz` and `/metrics`: yes or no. They need no access
+            code.
+    """
+
+    access_code: str | None = _setting(None, _CODE)
+    hosts: tuple[str, ...] = _setting((), _HOSTS)
+    address: tuple[str, ...] = _setting((), _ADDRESSES)
+    downloads: bool = _setting(True, _ANSWER)
+    photo_mb: int = _setting(50, _count(1, 1000, " of megabytes"))
+    photo_megapixels: int = _setting(40, _count(1, 80, " of megapixels"))
+    decodes: int = _setting(2, _count(1, 64))
+    passes: int | None = _setting(None, _count(1, 64))
+    kept_hours: float = _setting(1, _HOURS)
+    kept_results: int = _setting(128, _count(1, 100_000))
+    models: Path | None = _setting(None, _FOLDER)
+    model_files: tuple[Path, ...] = _setting((), _FILES)
+    model_mb: int = _setting(1024, _count(1, 10**9, " of megabytes"))
+    cache: Path | None = _setting(None, _FOLDER)
+    log: str = _setting("off", _LOG)
+    metrics: bool = _setting(False, _ANSWER)
 
     @property
     def image_limits(self) -> ImageLimits:
         """The limits on photos."""
-        return ImageLimits(self.photo_bytes, self.photo_pixels, self.decodes)
+        return ImageLimits(self.photo_mb * 2**20, self.photo_megapixels * 10**6, self.decodes)
 
     def library_options(self) -> LibraryOptions:
         """The folders and limits that the library is told; what is not set takes the library's own default."""
-        told = {
-            "models_folder": self.models,
-            "model_files": self.model_files,
-            "model_bytes": self.model_bytes,
-            "cache_folder": self.cache,
-            "passes": self.passes,
-        }
-        return LibraryOptions(**{name: value for name, value in told.items() if value is not None})
+        default = LibraryOptions()
+        return LibraryOptions(
+            models_folder=self.models or default.models_folder,
+            model_files=self.model_files,
+            model_bytes=self.model_mb * 2**20,
+            cache_folder=self.cache or default.cache_folder,
+            passes=self.passes or default.passes,
+        )
+
+
+_ROWS = {f"CAM_{row.name.upper()}": row for row in fields(Settings)}
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -251,14 +188,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         SettingsError: a value that cannot be used; the text names the variable, the value, and what is expected.
     """
-    filed = _read_files_of_settings()
-    given = {}
-    for field in fields(Settings):
-        name = field.metadata["variable"]
+    filed, given = _read_files(), {}
+    for name, row in _ROWS.items():
         text = environ.get(name, "").strip() or filed.get(name, "")
-        if environ is os.environ and text == filed.get(name) and _AT_START.get(name, "").strip():
-            text = _AT_START[name].strip()
-        given[field.name] = field.metadata["read"](name, text or field.metadata["default"])
+        if text == filed.get(name):
+            text = _AT_START.get(name, "").strip() or text
+        if text:
+            given[row.name] = row.metadata["kind"].convert(name, text)
     return Settings(**given)
 
 
@@ -269,30 +205,25 @@ def library_options() -> LibraryOptions:
 
 def format_table() -> str:
     """Format the settings as the Markdown table of docs/settings.md."""
-    rows = [("Variable", "Default", "What it is"), ("---",) * 3]
-    for field in fields(Settings):
-        about = field.metadata
-        rows.append((f"`{about['variable']}`", about["default"], about["meaning"]))
-    return "".join(f"| {' | '.join(row)} |\n".replace("|  |", "| |").replace(" --- ", "---") for row in rows)
+    meanings = dict(re.findall(r"^    (\w+): (.+(?:\n     .+)*)", inspect.getdoc(Settings) or "", re.MULTILINE))
+    rows = ["| Variable | Default | What it is |", "|---|---|---|"]
+    for name, row in _ROWS.items():
+        default = {"True": "yes", "False": "no", "None": "", "()": ""}.get(str(row.default), row.default)
+        meaning = " ".join(meanings[row.name].split())
+        rows.append(f"| `{name}` | {default} | {meaning} |".replace("|  |", "| |"))
+    return "\n".join(rows)
 
 
-def _read_files_of_settings() -> dict[str, str]:
+def _read_files() -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in dict.fromkeys((_home() / _SECRETS, Path.cwd() / _SECRETS, APP_FOLDER / _SECRETS)):
-        try:
+    # Without a home folder this is "~", where nothing is.
+    for folder in (os.path.expanduser("~"), os.curdir, APP_FOLDER):
+        path = Path(folder, _SECRETS)
+        # It is not there.
+        with suppress(OSError):
             stamp = path.stat()
-        except OSError:
-            continue
-        found |= _read_file(path, stamp.st_mtime_ns, stamp.st_size)
+            found |= _read_file(path.absolute(), stamp.st_mtime_ns, stamp.st_size)
     return found
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    # A user without a home folder.
-    except RuntimeError:
-        return Path.cwd()
 
 
 @lru_cache(maxsize=16)
@@ -304,10 +235,9 @@ def _read_file(path: Path, changed: int, size: int) -> dict[str, str]:
     # The text of the error can have the line, with what is secret in it.
     except ValueError as error:
         raise SettingsError(f'{path} is not TOML. Write a line such as: CAM_PHOTO_MB = "20"') from error
-    known = [field.metadata["variable"] for field in fields(Settings)]
     ours = {name: value for name, value in entries.items() if name.startswith("CAM_")}
-    if wrong := next((name for name in ours if name not in known), None):
-        near = difflib.get_close_matches(wrong, known, 1) or known[:1]
+    if wrong := next((name for name in ours if name not in _ROWS), None):
+        near = difflib.get_close_matches(wrong, _ROWS, 1) or list(_ROWS)
         raise SettingsError(f"There is no setting {wrong} as in {path}. Did you mean {near[0]}?")
     return {name: _format_value(name, value) for name, value in ours.items()}
 
@@ -324,4 +254,4 @@ def _format_value(name: str, value: object) -> str:
 
 
 if __name__ == "__main__":
-    print(format_table(), end="")
+    print(format_table())

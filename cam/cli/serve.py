@@ -1,7 +1,6 @@
 """`python -m cam page`: start the page, for this computer or for the room, with one's own models named one by one."""
 
 import io
-import ipaddress
 import os
 import signal
 import socket
@@ -19,6 +18,8 @@ _APP = APP_FOLDER / "streamlit_app.py"
 _PORT = 8501
 # Beginnings of the names of networks that only this computer's own virtual machines and containers are in.
 _VIRTUAL = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "vEthernet", "utun", "tun", "tap")
+# This computer itself, and networks that give no addresses.
+_OWN = ("127.", "169.254.")
 # Set aside for documentation: a place that is reached over the default route, and that nobody is at.
 _ELSEWHERE = ("203.0.113.1", 9)
 
@@ -37,7 +38,9 @@ def page(files: tuple[Path, ...], share: bool, port: int | None) -> None:
     if not _APP.is_file():
         raise click.ClickException(f"The page {_APP} is not there. Install ClassCam again.")
     settings = read_settings()
-    addresses = settings.address or (_name_addresses(port or _PORT) if share else ())
+    addresses = settings.address
+    if share and not addresses:
+        addresses = tuple(f"http://{address}:{port or _PORT}" for address in _find_addresses())
     named = {"CAM_MODEL_FILES": os.pathsep.join(str(path.resolve()) for path in files)}
     if addresses:
         _print_addresses(addresses)
@@ -51,34 +54,16 @@ def page(files: tuple[Path, ...], share: bool, port: int | None) -> None:
     sys.exit(_wait_for(subprocess.Popen(command, env={**os.environ, **named})))
 
 
-def _wait_for(server: subprocess.Popen) -> int:
+def _wait_for(server: subprocess.Popen[bytes]) -> int:
     """Wait until the server has ended; its exit code, 0 if it was told to."""
-    told = False
-
-    def stop(*_: object) -> None:
-        nonlocal told
-        told = True
-        server.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:
-        # The server got the same signal, and ends by itself.
-        code = server.wait()
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    # The server gets the same signal of a terminal, and ends by itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = server.wait()
+    if code == -signal.SIGTERM:
+        return 0
     # Negative: the signal that ended it.
-    return 0 if told else code if code >= 0 else 128 - code
-
-
-def _name_addresses(port: int) -> tuple[str, ...]:
-    """What others type to reach this computer (ClickException if it is in no network)."""
-    found = find_addresses()
-    if not found:
-        raise click.ClickException(
-            "This computer is in no network, so nothing else can reach it. Connect it to the Wi-Fi of the room, then "
-            "start the page again."
-        )
-    return tuple(f"http://{address}:{port}" for address in found)
+    return code if code >= 0 else 128 - code
 
 
 def _list_hosts(settings: Settings, addresses: tuple[str, ...]) -> list[str]:
@@ -106,26 +91,28 @@ def _print_addresses(addresses: tuple[str, ...]) -> None:
             click.echo(f"  {click.style(line, fg='bright_white', bg='black')}")
 
 
-def find_addresses() -> list[str]:
+def _find_addresses() -> list[str]:
     """Find the IPv4 addresses that others may reach this computer at; nothing is sent.
 
     The one of the default route comes first, those of virtual networks come last.
+
+    Raises:
+        ClickException: it is in no network.
     """
-    states = psutil.net_if_stats()
+    states, default = psutil.net_if_stats(), _find_default_address()
     found = [
-        (name, entry.address)
+        (entry.address != default, name.startswith(_VIRTUAL), entry.address)
         for name, entries in psutil.net_if_addrs().items()
         for entry in entries
-        if entry.family == socket.AF_INET and name in states and states[name].isup and _is_outside(entry.address)
+        if entry.family == socket.AF_INET and name in states and states[name].isup
+        if not entry.address.startswith(_OWN)
     ]
-    default = _find_default_address()
-    found.sort(key=lambda row: (row[1] != default, row[0].startswith(_VIRTUAL)))
-    return [address for _, address in found]
-
-
-def _is_outside(address: str) -> bool:
-    given = ipaddress.ip_address(address)
-    return not (given.is_loopback or given.is_link_local)
+    if not found:
+        raise click.ClickException(
+            "This computer is in no network, so nothing else can reach it. Connect it to the Wi-Fi of the room, then "
+            "start the page again."
+        )
+    return [address for *_, address in sorted(found, key=lambda row: row[:2])]
 
 
 def _find_default_address() -> str | None:

@@ -14,6 +14,7 @@ import secrets
 import time
 import unicodedata
 from base64 import b64decode
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 import streamlit as st
@@ -71,11 +72,12 @@ class Gate:
         if entered and not _is_link(scope):
             # Streamlit puts a session of its own into the scope, which must not be sent as this cookie.
             await self._app(dict(scope), receive, send)
+        elif entered:
+            await RedirectResponse(_here(scope), 303)(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await _missing()(scope, receive, send)
         else:
-            answer = RedirectResponse(_here(scope), 303) if entered else await self._answer(Request(scope, receive))
-            await answer(scope, receive, send)
+            await (await self._answer(Request(scope, receive)))(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         """Answer a visitor without the code: by the form, or by what became of a try."""
@@ -86,7 +88,7 @@ class Gate:
         elif request.method in ("GET", "HEAD") and _wants_page(request):
             response = render_login(401)
         else:
-            response = PlainTextResponse("The access code is missing.", 401)
+            response = _missing()
         if "visitor" not in request.session:
             request.session["visitor"] = secrets.token_urlsafe(12)
         return response
@@ -94,12 +96,13 @@ class Gate:
     async def _try_code(self, request: Request) -> Response:
         given = await _read_form(request)
         if given is None:
-            return PlainTextResponse("The access code is missing.", 401)
+            return _missing()
         visitor = request.session.get("visitor")
         address = request.client.host if request.client else ""
         # Nothing waits between here and the end, so no two tries are counted as one.
         if seconds := self._limiter.wait(visitor, address):
-            response: Response = render_login(429, f"Too many wrong codes. Wait {_in_words(seconds)}, then try again.")
+            wait = f"{math.ceil(seconds / 60)} minutes" if seconds > 90 else f"{seconds} second{'s' * (seconds > 1)}"
+            response: Response = render_login(429, f"Too many wrong codes. Wait {wait}, then try again.")
             response.headers["Retry-After"] = str(seconds)
             return response
         if not is_code(given, self._code):
@@ -153,11 +156,11 @@ def _derive_key(code: str) -> str:
     return f"{st.get_option('server.cookieSecret')} {_digest(code).hex()}"
 
 
-def _is_entered(session: dict) -> bool:
+def _is_entered(session: dict[str, Any]) -> bool:
     return 0 <= time.time() - session.get("entered", 0) < HOURS * 3600
 
 
-def _read_cookie(code: str, cookie: str | None) -> dict:
+def _read_cookie(code: str, cookie: str | None) -> dict[str, Any]:
     """Read a session as SessionMiddleware writes it; empty if it was not signed here."""
     try:
         return json.loads(b64decode(TimestampSigner(_derive_key(code)).unsign(cookie or "")))
@@ -174,14 +177,15 @@ async def _read_form(request: Request) -> str | None:
                 body += chunk
                 if len(body) > _MOST_BYTES:
                     return None
-    except TimeoutError:
-        return None
-    try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=10, errors="replace")
-    # Not ASCII, or too many fields.
-    except ValueError:
+    # The second where it is not ASCII, or has too many fields.
+    except (TimeoutError, ValueError):
         return None
     return fields["code"][0] if "code" in fields else None
+
+
+def _missing() -> Response:
+    return PlainTextResponse("The access code is missing.", 401)
 
 
 def _is_link(scope: Scope) -> bool:
@@ -200,9 +204,3 @@ def _here(scope: Scope) -> str:
     last = scope["raw_path"].decode("ascii", "replace").rpartition("/")[2]
     query = scope["query_string"].decode("ascii", "replace")
     return f"./{last}?{query}" if query else f"./{last}"
-
-
-def _in_words(seconds: int) -> str:
-    if seconds > 90:
-        return f"{math.ceil(seconds / 60)} minutes"
-    return f"{seconds} seconds" if seconds > 1 else "a second"

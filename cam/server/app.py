@@ -40,17 +40,17 @@ def build_routes() -> list[Route]:
     settings = _read_settings()
     if not settings or not settings.metrics:
         return []
-    telemetry.start_counters()
+    # Imported where it is used.
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    registry = telemetry.start_counters().registry
 
     def show_health(request: Request) -> Response:
         well, about = telemetry.read_health()
         return JSONResponse(about, 200 if well else 503, {"Cache-Control": "no-store"})
 
     def show_counters(request: Request) -> Response:
-        # Imported where it is used.
-        from prometheus_client import CONTENT_TYPE_LATEST
-
-        return Response(telemetry.format_counters(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route(f"{base_path()}/healthz", show_health), Route(f"{base_path()}/metrics", show_counters)]
 

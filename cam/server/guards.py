@@ -46,7 +46,7 @@ def build_guards() -> list[Middleware]:
         open_paths = (HEALTH, "/healthz", "/metrics") if settings.metrics else (HEALTH,)
         below = frozenset(f"{base_path()}{path}" for path in open_paths)
         guards.append(Middleware(Gate, code=settings.access_code, open_paths=below))
-    uploads = Middleware(Uploads, most_bytes=min(settings.photo_bytes, uploaded))
+    uploads = Middleware(Uploads, most_bytes=min(settings.photo_mb * 2**20, uploaded))
     return [*guards, uploads, Middleware(KeepNoMedia, base=base_path())]
 
 
@@ -95,8 +95,6 @@ class SameOrigin:
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             own = (b"host", _read_host(origin).encode("latin-1"))
             await self._app({**scope, "headers": [*others, own]}, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
         else:
             await PlainTextResponse("A page of another site sent this.", 403)(scope, receive, send)
 
@@ -132,9 +130,5 @@ class RefuseAll:
         self._app, self._sentence = app, sentence
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await render_sentence(503, self._sentence)(scope, receive, send)
+        app = self._app if scope["type"] == "lifespan" else render_sentence(503, self._sentence)
+        await app(scope, receive, send)

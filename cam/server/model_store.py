@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cam.backends.imports import has_openvino, import_paused, pause_collection
@@ -29,7 +31,7 @@ _models: "dict[str, tuple[tuple[int, ...], Future[Model]]]" = {}
 # The rows of networks that are used with corrections; the oldest go where there are more than these.
 _corrected: dict[str, ModelSpec] = {}
 _MOST_CORRECTED = 64
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def list_models() -> list[ModelSpec]:
@@ -54,13 +56,19 @@ def custom_models_problem() -> str | None:
 
 def request_model(name: str) -> "Future[Model]":
     """The network that is loaded, loads, or starts to load now; one that failed is tried again with new weights."""
+    with _lock:
+        if (future := _find_load(name)) is None:
+            future = _loader.submit(_load, name)
+            _models[name] = (_stamp(name), future)
+        return future
+
+
+def _find_load(name: str) -> "Future[Model] | None":
+    """Find the load of a network; None where it failed with other weights than those that are there now."""
     stamp = _stamp(name)
     with _lock:
         loaded_from, future = _models.get(name, ((), None))
-        if future is None or (_has_failed(future) and stamp != loaded_from):
-            future = _loader.submit(_load, name)
-            _models[name] = (stamp, future)
-        return future
+    return None if future and _has_failed(future) and stamp != loaded_from else future
 
 
 def requested() -> "dict[str, Future[Model]]":
@@ -115,10 +123,8 @@ def loaded_model(name: str) -> "Model":
 
 def is_broken(name: str) -> bool:
     """Whether the network was tried with the weights that are there now and could not be loaded."""
-    stamp = _stamp(name)
-    with _lock:
-        loaded_from, future = _models.get(name, ((), None))
-        return future is not None and _has_failed(future) and stamp == loaded_from
+    future = _find_load(name)
+    return future is not None and _has_failed(future)
 
 
 def _stamp(name: str) -> tuple[int, ...]:
@@ -130,25 +136,20 @@ def _stamp(name: str) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns for path in (row.source.find(), row.sidecar) if path)
 
 
-def _has_failed(future: Future) -> bool:
+def _has_failed(future: "Future[Model]") -> bool:
     return future.done() and future.exception() is not None
 
 
 def _load(name: str) -> "Model":
-    row = find_row(name)
-    if row.name != base_name(row.name):
+    row, base = find_row(name), base_name(name)
+    if row.name != base:
         # This thread loads the network itself first, where it is not loaded; nobody waits for another.
-        return _loaded_here(base_name(name)).corrected(row)
+        future = requested().get(base)
+        return (future.result() if future and future.done() else _load(base)).corrected(row)
     with pause_collection():
         from cam.model import load_model
 
         return load_model(name, options=library_options())
-
-
-def _loaded_here(name: str) -> "Model":
-    with _lock:
-        _, future = _models.get(name, ((), None))
-    return future.result() if future is not None and future.done() else _load(name)
 
 
 def preload(import_page: Callable[[], None]) -> None:
@@ -171,7 +172,17 @@ class Download:
     """A download of weights that runs in a thread: the share that has arrived, 0 to 1, and its end."""
 
     share: float = 0.0
-    end: Future = field(default_factory=Future)
+    end: Future[Path] = field(default_factory=Future)
+
+    def run(self, network: str, fetch: Callable[[Callable[[float], None]], Path]) -> None:
+        """Download the weights of a network."""
+        try:
+            with track("download", network=network):
+                path = fetch(partial(setattr, self, "share"))
+            self.end.set_result(path)
+        # Handed to whoever asks for the result; a thread has nobody else to raise to.
+        except BaseException as error:
+            self.end.set_exception(error)
 
 
 _downloads: dict[str, Download] = {}
@@ -179,31 +190,15 @@ _downloads: dict[str, Download] = {}
 
 def find_download(network: str) -> Download | None:
     """The download of a network's weights that runs or was the last to end, whoever started it."""
-    with _lock:
-        return _downloads.get(network)
+    return _downloads.get(network)
 
 
 def start_download(network: str) -> Download:
     """Start to download a network's weights, or join the download that runs already."""
     with _lock:
-        running = _downloads.get(network)
-        if running is not None and not running.end.done():
-            return running
-        download = _downloads[network] = Download()
-    threading.Thread(
-        target=_download, args=(network, find_spec(network).source.download, download), daemon=True
-    ).start()
-    return download
-
-
-def _download(network: str, fetch: Callable, download: Download) -> None:
-    def report(share: float) -> None:
-        download.share = share
-
-    try:
-        with track("download", network=network):
-            path = fetch(report)
-        download.end.set_result(path)
-    # Handed to whoever asks for the result; a thread has nobody else to raise to.
-    except BaseException as error:
-        download.end.set_exception(error)
+        download = _downloads.get(network)
+        if download is None or download.end.done():
+            download = _downloads[network] = Download()
+            fetch = find_spec(network).source.download
+            threading.Thread(target=download.run, args=(network, fetch), daemon=True).start()
+        return download

@@ -11,11 +11,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import streamlit as st
@@ -95,27 +94,26 @@ def track_run(page: str) -> Iterator[None]:
     It is "open" in a new session; "page", "photo", "network" or "class" where that differs from the run before; or else
     "view".
     """
-    before, now = st.session_state.get("seen"), _read_choices(page)
-    with track(_name_run(before, now), page=page or "see") as event:
-        # Before, because a run that is stopped can keep nothing any more; and after, because a photo that was uploaded
-        # is opened, and a new session filled, by the run itself.
-        st.session_state.seen = now
-        yield
-        now = st.session_state.seen = _read_choices(page)
-        event["asked"] = _name_run(before, now)
-
-
-def _name_run(before: dict[str, object] | None, now: dict[str, object]) -> str:
-    if before is None:
-        return "open"
-    return next((name for name in now if now[name] != before[name]), "view")
-
-
-def _read_choices(page: str) -> dict[str, object]:
     state = st.session_state
-    photo = state.get("photo")
-    digest = photo and photo.digest
-    return {"page": page, "photo": digest, "network": state.get("network"), "class": state.get("chosen")}
+    before = state.get("seen")
+
+    def name_run() -> str:
+        photo = state.get("photo")
+        state.seen = {
+            "page": page,
+            "photo": photo and photo.digest,
+            "network": state.get("network"),
+            "class": state.get("chosen"),
+        }
+        if before is None:
+            return "open"
+        return next((name for name, value in state.seen.items() if value != before[name]), "view")
+
+    # Before, because a run that is stopped can keep nothing any more; and after, because a photo that was uploaded is
+    # opened, and a new session filled, by the run itself.
+    with track(name_run(), page=page or "see") as event:
+        yield
+        event["asked"] = name_run()
 
 
 def start_log(form: str) -> None:
@@ -127,7 +125,7 @@ def start_log(form: str) -> None:
     if form == "off":
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter({"json": _Json, "text": _Text}[form]("%(message)s"))
+    handler.setFormatter({"json": _Json, "text": _Text}[form]())
     _logger.addHandler(handler)
     _logger.setLevel(logging.INFO)
     _logger.propagate = False
@@ -155,7 +153,7 @@ class _Json(logging.Formatter):
         return json.dumps(when | getattr(record, "event", {"message": super().format(record)}))
 
 
-def read_health() -> tuple[bool, dict]:
+def read_health() -> tuple[bool, dict[str, Any]]:
     """Read whether photos can be explained, and the numbers behind that, ready for JSON.
 
     They cannot where all networks that were asked for failed to load.
@@ -178,28 +176,21 @@ def read_versions() -> dict[str, str]:
     """Read the versions of the packages that explain photos."""
     found = {}
     for name in _PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
-def _read_networks() -> list[dict]:
+def _read_networks() -> list[dict[str, Any]]:
     """Read the name, the state and the number of passes of each network that was asked for."""
     # Which tracks its downloads by this module.
     from cam.server import model_store
 
-    return [
-        {"name": name, "state": _state(future), "passes": future.result().passes if _state(future) == "loaded" else 0}
-        for name, future in model_store.requested().items()
-    ]
-
-
-def _state(future: Future) -> str:
-    if not future.done():
-        return "loading"
-    return "failed" if future.exception() else "loaded"
+    rows = []
+    for name, future in model_store.requested().items():
+        state = "loading" if not future.done() else "failed" if future.exception() else "loaded"
+        rows.append({"name": name, "state": state, "passes": future.result().passes if state == "loaded" else 0})
+    return rows
 
 
 def _count_sessions() -> int:
@@ -216,27 +207,22 @@ def _measure_memory() -> dict[str, int]:
     started = 0
     for process in own.children(recursive=True):
         # Any of them may end at any time.
-        try:
+        with suppress(psutil.NoSuchProcess):
             started += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
     return {"server": own.memory_info().rss, "started": started}
 
 
-class _Counters:
+class Counters:
     """Prometheus' counters of this process; they count from when they are made."""
 
-    def __init__(self):
+    def __init__(self) -> None:
+        """Register them."""
         # Imported where it is used: 70 ms, a quarter of what the page takes to be there.
         from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
         self.registry = CollectorRegistry(auto_describe=True)
-        self._asked = Counter(
-            "classcam_asked",
-            "Things asked, by kind and by how they ended.",
-            ["asked", "outcome"],
-            registry=self.registry,
-        )
+        ended = "Things asked, by kind and by how they ended."
+        self._asked = Counter("classcam_asked", ended, ["asked", "outcome"], registry=self.registry)
         self._seconds = Histogram(
             "classcam_seconds", "How long they took.", ["asked"], buckets=_BUCKETS, registry=self.registry
         )
@@ -255,30 +241,24 @@ class _Counters:
         sessions, running = _count_sessions(), count_running(EXPLAIN)
         yield GaugeMetricFamily("classcam_sessions", "Pages that are open in browsers.", value=sessions)
         yield GaugeMetricFamily("classcam_explaining", "Photos that are explained or wait for it.", value=running)
-        memory = GaugeMetricFamily("classcam_memory_bytes", "Resident memory.", labels=["processes"])
-        for name, value in _measure_memory().items():
-            memory.add_metric([name], value)
-        networks = GaugeMetricFamily("classcam_networks", "Networks by state.", labels=["state"])
-        passes = CounterMetricFamily("classcam_passes", "Forward passes for photos.", labels=["network"])
         rows = _read_networks()
-        for state in ("loaded", "loading", "failed"):
-            networks.add_metric([state], sum(row["state"] == state for row in rows))
-        for row in rows:
-            passes.add_metric([row["name"]], row["passes"])
-        yield from (memory, networks, passes)
+        states = dict.fromkeys(("loaded", "loading", "failed"), 0) | Counter(row["state"] for row in rows)
+        passes = {row["name"]: row["passes"] for row in rows}
+        for family, values in (
+            (GaugeMetricFamily("classcam_memory_bytes", "Resident memory.", labels=["processes"]), _measure_memory()),
+            (GaugeMetricFamily("classcam_networks", "Networks by state.", labels=["state"]), states),
+            (CounterMetricFamily("classcam_passes", "Forward passes for photos.", labels=["network"]), passes),
+        ):
+            for label, value in values.items():
+                family.add_metric([label], value)
+            yield family
 
 
-_counters: _Counters | None = None
+_counters: Counters | None = None
 
 
-def start_counters() -> None:
+def start_counters() -> Counters:
     """Count events from now on."""
     global _counters
-    _counters = _counters or _Counters()
-
-
-def format_counters() -> bytes:
-    """Format the counters in Prometheus' text format; those of a server that does not count are not there."""
-    from prometheus_client import generate_latest
-
-    return generate_latest(_counters.registry) if _counters else b""
+    _counters = _counters or Counters()
+    return _counters

@@ -62,55 +62,43 @@ class Uploads:
             async with session, network, self._places:
                 # The page has taken what came before, and holds the one photo that it shows.
                 runtime.get_instance().uploaded_file_mgr.remove_session_files(found[1])
-                upload = _Upload(receive, send, is_full=lambda: network.locked() or self._places.locked())
-                if not await upload.pass_to(self._app, scope):
-                    await PlainTextResponse("The upload took too long.", 408)(scope, receive, send)
+                await self._pass_on(scope, receive, send, is_full=lambda: network.locked() or self._places.locked())
 
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, is_full: Callable[[], bool]) -> None:
+        """Pass an upload on to Streamlit, until it takes too long, or is slow while others wait for its place."""
+        arrived, is_complete, is_answered = 0, False, False
 
-class _Upload:
-    """One upload on its way to Streamlit.
+        async def count() -> Message:
+            nonlocal arrived, is_complete
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            is_complete = not message.get("more_body")
+            return message
 
-    Args:
-        receive: of its request.
-        send: of its request.
-        is_full: whether others have to wait for a place.
-    """
+        async def answer(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
 
-    def __init__(self, receive: Receive, send: Send, is_full: Callable[[], bool]):
-        self._receive_next, self._send_on, self._is_full = receive, send, is_full
-        self._bytes, self._complete, self._answered = 0, False, False
+        async def end_where_slow(limit: asyncio.Timeout) -> None:
+            await asyncio.sleep(GRACE)
+            expected = 0.0
+            while not is_complete and (arrived >= expected or not is_full()):
+                await asyncio.sleep(_PACE)
+                expected += LEAST_RATE * _PACE
+            if not is_complete:
+                limit.reschedule(0)
 
-    async def pass_to(self, app: ASGIApp, scope: Scope) -> bool:
-        """Pass the upload on; False where it took too long, and nothing was answered yet."""
         try:
             async with asyncio.timeout(PATIENCE) as limit:
-                watch = asyncio.create_task(self._end_where_slow(limit))
+                watch = asyncio.create_task(end_where_slow(limit))
                 try:
-                    await app(scope, self._receive, self._send)
+                    await self._app(scope, count, answer)
                 finally:
                     watch.cancel()
         except TimeoutError:
-            return self._answered
-        return True
-
-    async def _receive(self) -> Message:
-        message = await self._receive_next()
-        self._bytes += len(message.get("body", b""))
-        self._complete = not message.get("more_body")
-        return message
-
-    async def _send(self, message: Message) -> None:
-        self._answered = True
-        await self._send_on(message)
-
-    async def _end_where_slow(self, limit: asyncio.Timeout) -> None:
-        await asyncio.sleep(GRACE)
-        start = asyncio.get_running_loop().time()
-        while not self._complete:
-            await asyncio.sleep(_PACE)
-            expected = LEAST_RATE * (asyncio.get_running_loop().time() - start)
-            if self._bytes < expected and self._is_full():
-                return limit.reschedule(0)
+            if not is_answered:
+                await PlainTextResponse("The upload took too long.", 408)(scope, receive, send)
 
 
 def _is_session(session: str) -> bool:

@@ -58,7 +58,7 @@ def test_an_outsider_gets_the_form_and_nothing_else(outsider, visitor):
         assert outsider.ask(f"/_stcore/upload_file/{session}/x", "DELETE", **token)[0] == 401
     for path in ("/", "/compare", "/static/index.html", "/_stcore/metrics", "/media/x.png", "/_stcore/host-config"):
         assert outsider.ask(path)[0] == 401
-    assert outsider.refusal() == 403
+    assert outsider.refusal() == 401
     assert outsider.ask("/_stcore/health") == (200, "ok")
     assert outsider.enter("red rhinoceros") == 401
 

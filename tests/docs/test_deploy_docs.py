@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from prometheus_client import generate_latest
+
 import cam
 from cam.server import telemetry
 
@@ -28,8 +30,7 @@ def test_the_line_of_the_log_is_one_that_could_be_written():
 
 def test_the_counters_that_are_named_are_there(monkeypatch):
     monkeypatch.setattr(telemetry, "_counters", None)
-    telemetry.start_counters()
-    exposed = telemetry.format_counters().decode()
+    exposed = generate_latest(telemetry.start_counters().registry).decode()
     named = set(re.findall(r"`(classcam_\w+)`", TEXT))
     assert len(named) == 2
     for name in named:

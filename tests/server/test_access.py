@@ -68,7 +68,7 @@ def test_nothing_is_served_without_the_code(gate, path, method):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_no_websocket_is_opened_without_the_code(gate, path):
-    assert ask(gate, path, type="websocket").status == 403
+    assert ask(gate, path, type="websocket").status == 401
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/enter"])

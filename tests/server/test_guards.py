@@ -131,7 +131,7 @@ def test_a_wrong_setting_is_said_instead_of_everything(environment, capsys):
     assert "ClassCam does not start: CAM_HOSTS must be names" in capsys.readouterr().err
     answer = ask(app, "/compare")
     assert answer.status == 503 and "CAM_HOSTS must be names" in answer.text and "<b>" not in answer.text
-    assert (ask(app, method="PUT").status, ask(app, type="websocket").status) == (503, 403)
+    assert (ask(app, method="PUT").status, ask(app, type="websocket").status) == (503, 503)
 
 
 @pytest.mark.parametrize("photo", ["20", "1000"])

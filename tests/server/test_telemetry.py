@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cam.errors import ImageError, ModelError
@@ -167,7 +168,7 @@ def networks(monkeypatch, make_tiny):
     """Networks that were asked for: one loaded, which has run two passes, one loading, one failed."""
     loaded, waiting, failed = Future(), Future(), Future()
     model = make_tiny()
-    model._network.passes = 2
+    model.backend.passes = 2
     loaded.set_result(model)
     failed.set_exception(ModelError("damaged"))
     rows = {"tiny": loaded, "resnet50": waiting, "own/broken": failed}
@@ -178,12 +179,12 @@ def networks(monkeypatch, make_tiny):
 @pytest.fixture
 def counters(monkeypatch):
     monkeypatch.setattr(telemetry, "_counters", None)
-    telemetry.start_counters()
+    return telemetry.start_counters()
 
 
-def values() -> dict[tuple, float]:
+def values(counters) -> dict[tuple, float]:
     """(name, values of the labels ...) -> value of everything that is counted."""
-    families = text_string_to_metric_families(telemetry.format_counters().decode())
+    families = text_string_to_metric_families(generate_latest(counters.registry).decode())
     return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
 
 
@@ -224,7 +225,7 @@ def test_events_are_counted_by_outcome_and_timed(counters):
     with pytest.raises(ModelError), track("explain"):
         raise ModelError("no")
     telemetry.publish({"asked": "decode", "ms": 120.0, "outcome": "done"})
-    found = values()
+    found = values(counters)
     assert found["classcam_asked_total", "explain", "done"] == 3
     assert found["classcam_asked_total", "explain", "refused"] == 1
     assert found["classcam_seconds_count", "explain"] == 4
@@ -234,9 +235,9 @@ def test_events_are_counted_by_outcome_and_timed(counters):
 
 def test_networks_passes_and_what_waits_are_looked_up(counters, networks):
     with track("explain"):
-        found = values()
+        found = values(counters)
     assert [found["classcam_networks", state] for state in ("loaded", "loading", "failed")] == [1, 1, 1]
     assert found["classcam_passes_total", "tiny"] == 2
     assert found["classcam_explaining",] == 1
-    assert values()["classcam_explaining",] == 0
+    assert values(counters)["classcam_explaining",] == 0
     assert found["classcam_memory_bytes", "server"] > 2**25

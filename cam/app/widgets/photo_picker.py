@@ -43,7 +43,7 @@ def set_photo(photo: cache.Photo) -> None:
 def _show_upload() -> None:
     state = st.session_state
     # Streamlit refuses larger uploads before they come here.
-    most = min(read_settings().photo_bytes // 2**20, st.get_option("server.maxUploadSize"))
+    most = min(read_settings().photo_mb, st.get_option("server.maxUploadSize"))
     # A widget with a new key is an empty one: the photo is kept by the session, not by the widget.
     turn = state.setdefault("upload_turn", 0)
     st.file_uploader(
