@@ -1,9 +1,8 @@
 """The table of a run, as Parquet: one row for each photo, made of what the network said."""
 
-import io
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from cam.batch.artifacts import ARTIFACTS, Material, artifact_path
+from cam.batch.artifacts import artifact_path, encode_artifact
 from cam.batch.sources import OpenPhoto, printable
 from cam.errors import ImageError
 from cam.explanation import Prediction, Scored
@@ -45,8 +44,8 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
     ]
 )
-# Rows that are written together, and read back at a time.
-_GROUP = 16_384
+# Parts that are written together: some 16,000 rows.
+_GROUP = 128
 # A row by the columns of `SCHEMA`.
 Row = dict[str, Any]
 # Takes the name of a picture in the folder of the run, and its content.
@@ -82,21 +81,21 @@ class Heat:
         input_size: (width, height) of the network's input.
         classes: those with the highest scores, best first.
         cells: float32 (h, w): the map of the first class.
-        span: the part of the map that is the photo.
+        extent: the part of the map that is the photo.
     """
 
     input_size: tuple[int, int]
     classes: Sequence[Prediction]
     cells: np.ndarray
-    span: Extent
+    extent: Extent
 
 
 def extract_heat(explanation: Scored, top: int) -> Heat:
     """Take the `top` best classes and the map of the best from an explanation."""
     classes = explanation.top(top)
-    cells = explanation.class_map(classes[0].index)
-    span = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
-    return Heat(explanation.input_size, classes, cells, span)
+    cells = explanation.class_map(classes[0])
+    extent = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
+    return Heat(explanation.input_size, classes, cells, extent)
 
 
 def make_row(
@@ -113,16 +112,16 @@ def make_row(
         open_photo: opens the photo again, because holding all photos until here would take too much memory.
     """
     start = time.perf_counter()
-    heatmap = resize_map(heat.cells, photo.shown_size, heat.span)
+    heatmap = resize_map(heat.cells, photo.shown_size, heat.extent)
     found = boxes(heatmap, _THRESHOLD)
     names = {kind: artifact_path(kind, photo.number, photo.path) for kind in save}
     if names:
         try:
-            material = Material(open_photo(photo.path), heat.cells, heatmap, found)
+            image = open_photo(photo.path)
         except ImageError as error:
             return make_failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
         for kind, name in names.items():
-            write(name, ARTIFACTS[kind].encode(material))
+            write(name, encode_artifact(kind, image, heat.cells, heatmap, found))
     return {
         "path": printable(photo.path),
         "width": photo.size[0],
@@ -130,7 +129,7 @@ def make_row(
         "input_width": heat.input_size[0],
         "input_height": heat.input_size[1],
         "classes": [vars(prediction) for prediction in heat.classes],
-        "boxes": [vars(_scale(box, photo.shown_size, photo.size)) for box in found],
+        "boxes": [_scale_box(box, photo) for box in found],
         "pictures": list(names.values()),
         "seconds": photo.seconds + seconds + time.perf_counter() - start,
         "error": None,
@@ -142,28 +141,12 @@ def make_failed_row(path: str, error: str, seconds: float) -> Row:
     return {"path": printable(path), "seconds": seconds, "error": error}
 
 
-def _scale(box: Box, shown: tuple[int, int], size: tuple[int, int]) -> Box:
-    """Turn a box in pixels of a photo that was decoded smaller into one in pixels of the photo itself."""
-    across, down = size[0] / shown[0], size[1] / shown[1]
-    return replace(
-        box,
-        left=round(box.left * across),
-        top=round(box.top * down),
-        right=min(size[0], round(box.right * across)),
-        bottom=min(size[1], round(box.bottom * down)),
-    )
-
-
-def make_table(rows: Sequence[Row]) -> pa.Table:
-    """Make a table of rows."""
-    return pa.Table.from_pylist(list(rows), SCHEMA)
-
-
-def encode_table(table: pa.Table) -> bytes:
-    """Encode a table as a Parquet file in memory."""
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
+def _scale_box(box: Box, photo: LoadedPhoto) -> Row:
+    """A box in pixels of the photo as decoded -> in pixels of the photo itself."""
+    scales = [whole / shown for whole, shown in zip(photo.size, photo.shown_size, strict=True)] * 2
+    left, top, right, bottom = (round(side * scale) for side, scale in zip(box, scales, strict=True))
+    right, bottom = min(right, photo.size[0]), min(bottom, photo.size[1])
+    return {"left": left, "top": top, "right": right, "bottom": bottom, "peak": box.peak}
 
 
 def count_rows(path: Path) -> int | None:
@@ -176,12 +159,11 @@ def count_rows(path: Path) -> int | None:
 
 def count_failed(path: Path) -> tuple[int, int]:
     """Count the rows of a table, and those of them with an error."""
-    with parquet.ParquetFile(path) as file:
-        errors = [batch.column(0) for batch in file.iter_batches(batch_size=_GROUP, columns=["error"])]
-        return file.metadata.num_rows, sum(len(column) - column.null_count for column in errors)
+    errors = parquet.read_table(path, columns=["error"])["error"]
+    return len(errors), len(errors) - errors.null_count
 
 
-def join_tables(paths: Iterable[Path], joined: Path, about: dict[str, str]) -> None:
+def join_tables(paths: Sequence[Path], joined: Path, about: dict[str, str]) -> None:
     """Write the rows of several Parquet files as one; no more than some 16,000 rows are held at a time.
 
     Args:
@@ -190,11 +172,6 @@ def join_tables(paths: Iterable[Path], joined: Path, about: dict[str, str]) -> N
         about: the metadata of the table.
     """
     with parquet.ParquetWriter(joined, SCHEMA.with_metadata(about)) as writer:
-        held: list[pa.Table] = []
-        for path in paths:
-            held.append(parquet.read_table(path, schema=SCHEMA))
-            if sum(map(len, held)) >= _GROUP:
-                writer.write_table(pa.concat_tables(held))
-                held.clear()
-        if held:
-            writer.write_table(pa.concat_tables(held))
+        for start in range(0, len(paths), _GROUP):
+            tables = [parquet.read_table(path, schema=SCHEMA) for path in paths[start : start + _GROUP]]
+            writer.write_table(pa.concat_tables(tables))
