@@ -30,6 +30,11 @@ class Summary:
     seconds: float
     results: Path
 
+    @property
+    def rate(self) -> float:
+        """Photos explained in a second, now."""
+        return self.done / self.seconds if self.seconds else 0.0
+
 
 def run(
     plan: Plan,

@@ -15,27 +15,13 @@ from PIL import Image
 from cam.batch.sources import read_photo
 from cam.errors import CamError, ModelError
 from cam.images.open import open_image
-from cam.models.registry import ModelSpec, default_model, find_spec, spec_of
+from cam.models.registry import default_model, spec_of
 from cam.settings import library_options, read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
 
 Command = TypeVar("Command", bound=Callable[..., object])
-
-
-class NetworkName(click.ParamType):
-    """The name of a network -> its specification; an unknown one is an error of usage, with the nearest names."""
-
-    name = "name"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> ModelSpec:
-        if isinstance(value, ModelSpec):
-            return value
-        try:
-            return find_spec(str(value), library_options())
-        except ModelError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -122,3 +108,14 @@ def hold_native_messages() -> Iterator[None]:
                 os.dup2(screen, 2)
     finally:
         os.close(screen)
+
+
+@contextmanager
+def explain_refusal(folder: Path) -> Iterator[None]:
+    """Turn what the operating system refuses in a folder into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}."
+        ) from error
