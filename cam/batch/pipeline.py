@@ -1,7 +1,7 @@
-"""Turn parts of a list of photos into tables. Reading, the network and the rest overlap.
+"""Turn parts of a list of photos into tables. Reading and the rest overlap.
 
-Some threads read photos. Some run the network on those that are read, those of one size together where that is faster.
-Some enlarge the heat, find its boxes and save the pictures.
+Some threads read photos. Others run the network on those that are read, those of one size together where that is
+faster, enlarge the heat, find its boxes and save the pictures.
 
 The batches depend on nothing but the photos of a part, so a run that is resumed, or that several machines share, gives
 the same numbers.
@@ -21,7 +21,7 @@ import pyarrow as pa
 from PIL import Image
 
 from cam.batch.plan import Settings
-from cam.batch.rows import SCHEMA, Heat, LoadedPhoto, Row, Write, extract_heat, make_failed_row, make_row
+from cam.batch.rows import SCHEMA, LoadedPhoto, Row, Write, make_failed_row, make_row
 from cam.batch.sources import OpenPhoto, open_photo
 from cam.errors import ImageError
 from cam.images.open import resized
@@ -36,9 +36,9 @@ Part = tuple[int, list[tuple[int, str]]]
 FinishedPart = tuple[int, pa.Table]
 # (width, height) of a photo -> (width, height) of the network's input.
 InputSize = Callable[[tuple[int, int]], tuple[int, int]]
-# For each of the three tasks; each pass takes memory, and one Python has not much more to give.
+# For each of the two tasks; each pass takes memory, and one Python has not much more to give.
 _MOST_THREADS = 16
-# Parts that are held: about one is read, one is explained, one is finished.
+# Parts that are held, so that there is always one to read and one to explain.
 _HELD = 3
 
 
@@ -85,13 +85,16 @@ def explain_parts(
         with lock:
             report(more)
 
-    def explain(batch: list[LoadedPhoto]) -> dict[int, Future[Row]]:
-        seconds, heats = _explain_batch(model, batch, settings.top)
-        count(len(batch))
-        return {
-            photo.number: finishers.submit(make_row, photo, heat, seconds, settings.save, write, open_photo)
-            for photo, heat in zip(batch, heats, strict=True)
+    def explain(batch: list[LoadedPhoto]) -> dict[int, Row]:
+        start = time.perf_counter()
+        explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
+        seconds = (time.perf_counter() - start) / len(batch)
+        rows = {
+            photo.number: make_row(photo, explanation, seconds, settings, write, open_photo)
+            for photo, explanation in zip(batch, explanations, strict=True)
         }
+        count(len(batch))
+        return rows
 
     def explain_part(part: Part) -> FinishedPart:
         rows: dict[int, Row] = {}
@@ -107,16 +110,15 @@ def explain_parts(
                     count(1)
 
         same_size = group_batches(read(), lambda photo: photo.pixels.size, model.batch_size)
-        for batch in [passes.submit(explain, photos) for photos in same_size]:
-            rows |= {row: future.result() for row, future in batch.result().items()}
+        for batch in [explainers.submit(explain, photos) for photos in same_size]:
+            rows |= batch.result()
         return part[0], pa.Table.from_pylist([rows[row] for row in sorted(rows)], SCHEMA)
 
     # The threads that wait for the others come first, so that they are ended last.
     with (
         _pool("part", _HELD) as workers,
         _pool("read", threads) as readers,
-        _pool("explain", threads) as passes,
-        _pool("finish", threads) as finishers,
+        _pool("explain", threads) as explainers,
     ):
         held: deque[Future[FinishedPart]] = deque()
         for part in parts:
@@ -146,11 +148,3 @@ def load_photo(input_size: InputSize, open_photo: OpenPhoto, number: int, path: 
         return make_failed_row(path, str(error), time.perf_counter() - start)
     pixels = Image.fromarray(resized(image, input_size(image.size)))
     return LoadedPhoto(number, path, image.info["stored_size"], image.size, pixels, time.perf_counter() - start)
-
-
-def _explain_batch(model: "Model", batch: list[LoadedPhoto], top: int) -> tuple[float, list[Heat]]:
-    """Run the network on photos of one size: the seconds for each, and what is kept of the explanations."""
-    start = time.perf_counter()
-    explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
-    heats = [extract_heat(explanation, top) for explanation in explanations]
-    return (time.perf_counter() - start) / len(batch), heats

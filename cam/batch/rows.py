@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
 from cam.batch.artifacts import artifact_path, encode_artifact
+from cam.batch.plan import Settings
 from cam.batch.sources import OpenPhoto, printable
 from cam.errors import ImageError
-from cam.explanation import Prediction, Scored
-from cam.heatmap import Extent, photo_extent, resize_map
+from cam.explanation import Scored
 from cam.localization import Box, boxes
 
 # Share of the heat's maximum that a box goes around (Zhou et al. 2016).
@@ -73,62 +72,39 @@ class LoadedPhoto:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Heat:
-    """What is kept of an explanation, which holds many feature maps.
-
-    Attributes:
-        input_size: (width, height) of the network's input.
-        classes: those with the highest scores, best first.
-        cells: float32 (h, w): the map of the first class.
-        extent: the part of the map that is the photo.
-    """
-
-    input_size: tuple[int, int]
-    classes: Sequence[Prediction]
-    cells: np.ndarray
-    extent: Extent
-
-
-def extract_heat(explanation: Scored, top: int) -> Heat:
-    """Take the `top` best classes and the map of the best from an explanation."""
-    classes = explanation.top(top)
-    cells = explanation.class_map(classes[0])
-    extent = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
-    return Heat(explanation.input_size, classes, cells, extent)
-
-
 def make_row(
-    photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str], write: Write, open_photo: OpenPhoto
+    photo: LoadedPhoto, explanation: Scored, seconds: float, settings: Settings, write: Write, open_photo: OpenPhoto
 ) -> Row:
-    """Find the boxes around the heat, write the pictures, and make the photo's row.
+    """Find the boxes around the heat of the best class, write the pictures, and make the photo's row.
 
     Args:
         photo: the photo.
-        heat: what the network said.
+        explanation: of its pixels.
         seconds: the network took these for it.
-        save: names in `ARTIFACTS`.
+        settings: of the run.
         write: called for each picture.
         open_photo: opens the photo again, because holding all photos until here would take too much memory.
     """
     start = time.perf_counter()
-    heatmap = resize_map(heat.cells, photo.shown_size, heat.extent)
+    classes = explanation.top(settings.top)
+    cells = explanation.class_map(classes[0])
+    heatmap = explanation.resize_map(cells, photo.shown_size)
     found = boxes(heatmap, _THRESHOLD)
-    names = {kind: artifact_path(kind, photo.number, photo.path) for kind in save}
+    names = {kind: artifact_path(kind, photo.number, photo.path) for kind in settings.save}
     if names:
         try:
             image = open_photo(photo.path)
         except ImageError as error:
             return make_failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
         for kind, name in names.items():
-            write(name, encode_artifact(kind, image, heat.cells, heatmap, found))
+            write(name, encode_artifact(kind, image, cells, heatmap, found))
     return {
         "path": printable(photo.path),
         "width": photo.size[0],
         "height": photo.size[1],
-        "input_width": heat.input_size[0],
-        "input_height": heat.input_size[1],
-        "classes": [vars(prediction) for prediction in heat.classes],
+        "input_width": explanation.input_size[0],
+        "input_height": explanation.input_size[1],
+        "classes": [vars(prediction) for prediction in classes],
         "boxes": [_scale_box(box, photo) for box in found],
         "pictures": list(names.values()),
         "seconds": photo.seconds + seconds + time.perf_counter() - start,

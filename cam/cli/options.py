@@ -3,11 +3,11 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from PIL import Image
@@ -21,8 +21,6 @@ from cam.settings import library_options, read_settings
 if TYPE_CHECKING:
     from cam.model import Model
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
 
 def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     if value is None:
@@ -34,24 +32,28 @@ def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-def model_option(command: Command) -> Command:
-    """--model: the name of a network or the path of a model file, which is known to be one."""
-    text = "The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
-    text += "page opens with."
-    return click.option("--model", metavar="NAME|FILE", callback=_check_model, help=text)(command)
-
-
-def top_option(command: Command) -> Command:
-    """--top: how many classes."""
-    text = "How many classes of each photo, best first."
-    return click.option("--top", type=click.IntRange(1), default=5, metavar="K", show_default=True, help=text)(command)
-
-
-def fit_option(command: Command) -> Command:
-    """--fit: how a photo becomes the network's input."""
-    text = "The whole photo in its own shape, or squashed to the network's square."
-    choice = click.Choice(["whole", "squash"])
-    return click.option("--fit", type=choice, default="whole", show_default=True, help=text)(command)
+model_option = click.option(
+    "--model",
+    metavar="NAME|FILE",
+    callback=_check_model,
+    help="The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
+    "page opens with.",
+)
+top_option = click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    metavar="K",
+    show_default=True,
+    help="How many classes of each photo, best first.",
+)
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["whole", "squash"]),
+    default="whole",
+    show_default=True,
+    help="The whole photo in its own shape, or squashed to the network's square.",
+)
 
 
 def open_photo(path: str | Path, *, draft: bool = True, at_once: int | None = None) -> Image.Image:
