@@ -17,16 +17,18 @@ from pathlib import Path
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
+from pyarrow import parquet
 
 from cam.batch.artifacts import ARTIFACTS
 from cam.batch.plan import Plan
-from cam.batch.rows import count_failed, count_rows, encode_table, join_tables
+from cam.batch.rows import count_failed, count_rows, join_tables
 from cam.errors import CamError
 from cam.files import replace_file, write_file
+from cam.formatting import shorten
 
 RESULTS = "results.parquet"
 _RECORD, _PARTS, _LOCK = "run.json", "parts", "run.lock"
-_OWN = (_RECORD, RESULTS, _PARTS, *(artifact.folder for artifact in ARTIFACTS.values()))
+_OWN = (_RECORD, RESULTS, _PARTS, *(folder for folder, _ in ARTIFACTS.values()))
 
 
 class OutputError(CamError):
@@ -48,7 +50,8 @@ class OutputFolder:
 
     def add_part(self, number: int, table: pa.Table) -> None:
         """Write the rows of a part; they survive a power cut."""
-        write_file(self._part(number), encode_table(table), durable=True)
+        with replace_file(self._part(number), durable=True) as part:
+            parquet.write_table(table, part)
 
     def save(self, name: str, content: bytes) -> None:
         """Write a picture; `name` is its path in the folder."""
@@ -62,7 +65,7 @@ class OutputFolder:
         if not self.results.exists():
             # Durable, because the parts are deleted next.
             with replace_file(self.results, durable=True) as part:
-                join_tables(map(self._part, self.plan.parts), part, {"classcam": json.dumps(self.plan.record)})
+                join_tables([self._part(n) for n in self.plan.parts], part, {"classcam": json.dumps(self.plan.record)})
         shutil.rmtree(self.folder / _PARTS, ignore_errors=True)
         return count_failed(self.results)
 
@@ -120,19 +123,22 @@ def _explain_refusal(error: OSError, folder: Path) -> str:
 
 def _claim(folder: Path, record: Mapping[str, object], resume: bool) -> None:
     """Begin this run in the folder, or check that it is the run that was begun there."""
-    known = _read_record(folder)
-    if known is None:
+    try:
+        known = dict(json.loads((folder / _RECORD).read_text(encoding="utf-8")))
+    except FileNotFoundError:
         if foreign := [name for name in _OWN if (folder / name).exists()]:
             raise OutputError(
                 f"{folder} has {foreign[0]} in it, which is of no run that can be gone on with. Use another folder."
-            )
+            ) from None
         write_file(folder / _RECORD, json.dumps(record, indent=1).encode(), durable=True)
         return
+    except (TypeError, ValueError):
+        raise OutputError(
+            f"{folder / _RECORD} is not the record of a run. Use another folder, or delete this one."
+        ) from None
     if differences := [name for name in record if record[name] != known.get(name)]:
-        listed = "; ".join(
-            f"{name}: {_shorten(known.get(name))} there, {_shorten(record[name])} now" for name in differences
-        )
-        raise OutputError(f"{folder} holds another run ({listed}). Use another folder, or delete this one.")
+        pairs = [f"{name}: {_quote(known.get(name))} there, {_quote(record[name])} now" for name in differences]
+        raise OutputError(f"{folder} holds another run ({'; '.join(pairs)}). Use another folder, or delete this one.")
     if not resume:
         raise OutputError(
             f"{folder} holds this run already, finished or not. Go on with it by --resume, use another folder, or "
@@ -140,20 +146,5 @@ def _claim(folder: Path, record: Mapping[str, object], resume: bool) -> None:
         )
 
 
-def _read_record(folder: Path) -> Mapping[str, object] | None:
-    try:
-        text = (folder / _RECORD).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    try:
-        known = json.loads(text)
-    except ValueError:
-        known = None
-    if not isinstance(known, dict):
-        raise OutputError(f"{folder / _RECORD} is not the record of a run. Use another folder, or delete this one.")
-    return known
-
-
-def _shorten(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 24 else f"{text[:12]}..."
+def _quote(value: object) -> str:
+    return shorten(value if isinstance(value, str) else json.dumps(value), 24)

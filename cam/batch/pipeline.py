@@ -1,7 +1,7 @@
-"""Turn parts of a list of photos into tables. Reading, the network and the rest overlap.
+"""Turn parts of a list of photos into tables. Reading and the rest overlap.
 
-Some threads read the photos of the next part. Some run the network on those of this one, those of one size together
-where that is faster. Some enlarge the heat, find its boxes and save the pictures.
+Some threads read photos. Others run the network on those that are read, those of one size together where that is
+faster, enlarge the heat, find its boxes and save the pictures.
 
 The batches depend on nothing but the photos of a part, so a run that is resumed, or that several machines share, gives
 the same numbers.
@@ -10,17 +10,18 @@ the same numbers.
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 from PIL import Image
 
 from cam.batch.plan import Settings
-from cam.batch.rows import Heat, LoadedPhoto, Row, Write, extract_heat, make_failed_row, make_row, make_table
+from cam.batch.rows import SCHEMA, LoadedPhoto, Row, Write, make_failed_row, make_row
 from cam.batch.sources import OpenPhoto, open_photo
 from cam.errors import ImageError
 from cam.images.open import resized
@@ -35,8 +36,10 @@ Part = tuple[int, list[tuple[int, str]]]
 FinishedPart = tuple[int, pa.Table]
 # (width, height) of a photo -> (width, height) of the network's input.
 InputSize = Callable[[tuple[int, int]], tuple[int, int]]
-# For each of the three tasks; each pass takes memory, and one Python has not much more to give.
+# For each of the two tasks; each pass takes memory, and one Python has not much more to give.
 _MOST_THREADS = 16
+# Parts that are held, so that there is always one to read and one to explain.
+_HELD = 3
 
 
 class ExplainParts(Protocol):
@@ -56,25 +59,6 @@ class ExplainParts(Protocol):
         """
 
 
-# Photos being read, and rows being made, by the numbers of the rows.
-_Reading = dict[int, Future[LoadedPhoto | Row]]
-_Rows = dict[int, Future[Row]]
-
-
-class _BegunPart(NamedTuple):
-    """A part whose photos are all on their way through the network.
-
-    Attributes:
-        number: the part's.
-        batches: each gives its rows when the network has explained it.
-        failed: the rows of photos that could not be read, by their numbers.
-    """
-
-    number: int
-    batches: list[Future[_Rows]]
-    failed: dict[int, Row]
-
-
 def explain_parts(
     model: "Model",
     parts: Iterable[Part],
@@ -87,8 +71,6 @@ def explain_parts(
 ) -> Generator[FinishedPart, None, None]:
     """Explain parts in this process, and yield them in order; bound to a network, this is an `ExplainParts`.
 
-    No more than three parts are held: one is read, one is explained, one is finished.
-
     Args:
         model: the network.
         parts: as in `ExplainParts`, and so are settings, write and report.
@@ -97,28 +79,54 @@ def explain_parts(
     """
     threads = max(2, min(_MOST_THREADS, cores or os.cpu_count() or 1))
     lock = threading.Lock()
+    load = partial(load_photo, partial(model.input_size, fit=settings.fit), open_photo)
 
     def count(more: int) -> None:
         with lock:
             report(more)
 
-    with _pool("read", threads) as readers, _pool("finish", threads) as finishers, _pool("explain", threads) as passes:
+    def explain(batch: list[LoadedPhoto]) -> dict[int, Row]:
+        start = time.perf_counter()
+        explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
+        seconds = (time.perf_counter() - start) / len(batch)
+        rows = {
+            photo.number: make_row(photo, explanation, seconds, settings, write, open_photo)
+            for photo, explanation in zip(batch, explanations, strict=True)
+        }
+        count(len(batch))
+        return rows
 
-        def finish(photo: LoadedPhoto, heat: Heat, seconds: float) -> Future[Row]:
-            return finishers.submit(make_row, photo, heat, seconds, settings.save, write, open_photo)
+    def explain_part(part: Part) -> FinishedPart:
+        rows: dict[int, Row] = {}
 
-        def explain(batch: list[LoadedPhoto]) -> Future[_Rows]:
-            return passes.submit(_explain_batch, model, batch, settings.top, finish, count)
+        def read() -> Iterator[LoadedPhoto]:
+            reading = {row: readers.submit(load, row, path) for row, path in part[1]}
+            for row, future in reading.items():
+                photo = future.result()
+                if isinstance(photo, LoadedPhoto):
+                    yield photo
+                else:
+                    rows[row] = photo
+                    count(1)
 
-        before: _BegunPart | None = None
-        load = partial(load_photo, partial(model.input_size, fit=settings.fit), open_photo)
-        for number, reading in _read_ahead(partial(readers.submit, load), parts):
-            begun = _begin(number, reading, explain, model.batch_size, count)
-            if before is not None:
-                yield _finish(before)
-            before = begun
-        if before is not None:
-            yield _finish(before)
+        same_size = group_batches(read(), lambda photo: photo.pixels.size, model.batch_size)
+        for batch in [explainers.submit(explain, photos) for photos in same_size]:
+            rows |= batch.result()
+        return part[0], pa.Table.from_pylist([rows[row] for row in sorted(rows)], SCHEMA)
+
+    # The threads that wait for the others come first, so that they are ended last.
+    with (
+        _pool("part", _HELD) as workers,
+        _pool("read", threads) as readers,
+        _pool("explain", threads) as explainers,
+    ):
+        held: deque[Future[FinishedPart]] = deque()
+        for part in parts:
+            held.append(workers.submit(explain_part, part))
+            if len(held) == _HELD:
+                yield held.popleft().result()
+        while held:
+            yield held.popleft().result()
 
 
 @contextmanager
@@ -131,20 +139,6 @@ def _pool(task: str, threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read_ahead(
-    load: Callable[[int, str], Future[LoadedPhoto | Row]], parts: Iterable[Part]
-) -> Iterator[tuple[int, _Reading]]:
-    """Yield each part with its photos being read, when those of the next are being read too."""
-    before = None
-    for number, photos in parts:
-        reading = {row: load(row, path) for row, path in photos}
-        if before is not None:
-            yield before
-        before = number, reading
-    if before is not None:
-        yield before
-
-
 def load_photo(input_size: InputSize, open_photo: OpenPhoto, number: int, path: str) -> LoadedPhoto | Row:
     """Read and decode a photo and resize it for the network; where it cannot be read, make its row."""
     start = time.perf_counter()
@@ -154,51 +148,3 @@ def load_photo(input_size: InputSize, open_photo: OpenPhoto, number: int, path: 
         return make_failed_row(path, str(error), time.perf_counter() - start)
     pixels = Image.fromarray(resized(image, input_size(image.size)))
     return LoadedPhoto(number, path, image.info["stored_size"], image.size, pixels, time.perf_counter() - start)
-
-
-def _begin(
-    number: int,
-    reading: _Reading,
-    explain: Callable[[list[LoadedPhoto]], Future[_Rows]],
-    batch_size: int,
-    report: Callable[[int], None],
-) -> _BegunPart:
-    """Hand all batches of a part to the network, each as soon as its photos are read."""
-    failed: dict[int, Row] = {}
-
-    def readable() -> Iterator[LoadedPhoto]:
-        for row, future in reading.items():
-            photo = future.result()
-            if isinstance(photo, LoadedPhoto):
-                yield photo
-            else:
-                failed[row] = photo
-                report(1)
-
-    same_size = group_batches(readable(), lambda photo: photo.pixels.size, batch_size)
-    return _BegunPart(number, [explain(batch) for batch in same_size], failed)
-
-
-def _explain_batch(
-    model: "Model",
-    batch: list[LoadedPhoto],
-    top: int,
-    finish: Callable[[LoadedPhoto, Heat, float], Future[Row]],
-    report: Callable[[int], None],
-) -> _Rows:
-    """Run the network on photos of one size; their rows, being made."""
-    start = time.perf_counter()
-    explanations = model.explain_many([photo.pixels for photo in batch], fit="given")
-    heats = [extract_heat(explanation, top) for explanation in explanations]
-    seconds = (time.perf_counter() - start) / len(batch)
-    rows = {photo.number: finish(photo, heat, seconds) for photo, heat in zip(batch, heats, strict=True)}
-    report(len(batch))
-    return rows
-
-
-def _finish(part: _BegunPart) -> FinishedPart:
-    """Wait for the rows of a part and make its table."""
-    rows = dict(part.failed)
-    for batch in part.batches:
-        rows |= {number: row.result() for number, row in batch.result().items()}
-    return part.number, make_table([rows[number] for number in sorted(rows)])

@@ -81,21 +81,6 @@ class ClusterError(CamError):
     """Ray is not installed, does not answer, has too few cores, or gives up."""
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """Ray, connected, and who does the work.
-
-    Attributes:
-        actors: how many processes hold the network.
-        cores: of each actor.
-        folder: where Ray's files are; None where the cluster was there before.
-    """
-
-    actors: int
-    cores: int
-    folder: str | None = None
-
-
 def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainParts:
     """Start Ray on this machine, or connect to the cluster at an address.
 
@@ -109,8 +94,7 @@ def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainP
         ClusterError: Ray is missing, does not answer, or has too few cores; the text says what to do.
     """
     ray = _import_ray(is_local=address is None)
-    folder = None
-    options: dict[str, Any] = {}
+    folder, options = None, {}
     if address is not None:
         _check_reachable(address)
     else:
@@ -125,17 +109,19 @@ def start_ray(tools: Tools, address: str | None, actors: int | None) -> ExplainP
         os.umask(before)
     machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     try:
-        cluster = Cluster(*share_cores(machines, actors), folder)
+        count, cores = share_cores(machines, actors)
     except ClusterError:
         ray.shutdown()
         _delete(folder)
         raise
-    return partial(_explain_parts, cluster, tools)
+    return partial(_explain_parts, tools, count, cores, folder)
 
 
 def _explain_parts(
-    cluster: Cluster,
     tools: Tools,
+    actors: int,
+    cores: int,
+    folder: str | None,
     parts: Iterable[Part],
     settings: Settings,
     *,
@@ -143,6 +129,13 @@ def _explain_parts(
     report: Callable[[int], None],
 ) -> Generator[FinishedPart, None, None]:
     """Yield parts in the order in which they are finished; then shut Ray down.
+
+    Args:
+        tools: sent to each actor.
+        actors: how many processes hold the network.
+        cores: of each actor.
+        folder: where Ray's files are; None where the cluster was there before.
+        parts: as in `ExplainParts`, and so are settings, write and report.
 
     Raises:
         ClusterError: Ray gives up, or a machine has other weights.
@@ -152,7 +145,15 @@ def _explain_parts(
     # What Ray prints goes nowhere; a program may read what we print.
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         try:
-            for part, table, pictures in _hand_out(_start_actors(cluster, tools, settings), parts):
+            actor: Any = ray.remote(_Explainer).options(
+                num_cpus=cores,
+                max_concurrency=_PARTS_AT_ONCE,
+                # As often as it takes; what counts is how often a part is begun.
+                max_restarts=-1,
+                max_task_retries=_RETRIES,
+            )
+            explainers = [actor.remote(tools, settings, cores, os.getcwd()) for _ in range(actors)]
+            for part, table, pictures in _hand_out(explainers, parts):
                 for name, content in pictures.items():
                     write(name, content)
                 report(len(table))
@@ -168,7 +169,7 @@ def _explain_parts(
         finally:
             ray.shutdown()
     # Where something failed, Ray's log files stay.
-    _delete(cluster.folder)
+    _delete(folder)
 
 
 def _delete(folder: str | None) -> None:
@@ -180,20 +181,6 @@ def _delete(folder: str | None) -> None:
         time.sleep(0.1)
 
 
-def _start_actors(cluster: Cluster, tools: Tools, settings: Settings) -> "list[ActorHandle[_Explainer]]":
-    import ray
-
-    options = {
-        "num_cpus": cluster.cores,
-        "max_concurrency": _PARTS_AT_ONCE,
-        # As often as it takes; what counts is how often a part is begun.
-        "max_restarts": -1,
-        "max_task_retries": _RETRIES,
-    }
-    actor: Any = ray.remote(_Explainer).options(**options)
-    return [actor.remote(tools, settings, cluster.cores, os.getcwd()) for _ in range(cluster.actors)]
-
-
 def _hand_out(actors: "list[ActorHandle[_Explainer]]", parts: Iterable[Part]) -> Iterator[_Answer]:
     """Yield what actors make of the parts; each gets the next as soon as it is free.
 
@@ -202,23 +189,18 @@ def _hand_out(actors: "list[ActorHandle[_Explainer]]", parts: Iterable[Part]) ->
     import ray
 
     left = deque(parts)
-    loading: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {actor.get_refusal.remote(): actor for actor in actors}
+    loading = {actor.get_refusal.remote(): actor for actor in actors}
     working: dict[ray.ObjectRef, ActorHandle[_Explainer]] = {}
-
-    def hand_out(actor: "ActorHandle[_Explainer]", most: int) -> None:
-        for _ in range(min(most, len(left))):
-            working[actor.explain.remote(left.popleft())] = actor
-
     while left or working:
         (done,), _ = ray.wait([*working, *loading])
-        if done in loading:
-            actor = loading.pop(done)
-            if (refusal := ray.get(done)) is not None:
-                raise ClusterError(refusal)
-            hand_out(actor, _PARTS_AT_ONCE)
-        else:
-            hand_out(working.pop(done), 1)
-            yield ray.get(done)
+        is_new, answer = done in loading, ray.get(done)
+        if is_new and answer is not None:
+            raise ClusterError(answer)
+        actor = (loading if is_new else working).pop(done)
+        for _ in range(min(_PARTS_AT_ONCE if is_new else 1, len(left))):
+            working[actor.explain.remote(left.popleft())] = actor
+        if not is_new:
+            yield answer
 
 
 class _Explainer:
@@ -254,10 +236,14 @@ class _Explainer:
 
 
 def _import_ray(*, is_local: bool) -> ModuleType:
-    """Import Ray, which reads its settings then."""
+    """Import Ray, which reads its settings then; those of a local one keep it to this machine and this run."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ |= _FORCED | (_local_settings() if is_local else {})
+    os.environ |= _FORCED
+    if is_local:
+        # So named because it is off on Windows and macOS: without clusters, all of Ray listens on 127.0.0.1 alone.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
         import ray
     except ImportError as error:
@@ -265,15 +251,6 @@ def _import_ray(*, is_local: bool) -> ModuleType:
             "--engine ray needs Ray, which is not installed. Install it by: pip install -r requirements-ray.txt"
         ) from error
     return ray
-
-
-def _local_settings() -> dict[str, str]:
-    """Settings of Ray that keep a cluster on this machine to this machine and this run."""
-    return {
-        # So named because it is off on Windows and macOS: without clusters, all of Ray listens on 127.0.0.1 alone.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }
 
 
 def _check_reachable(address: str) -> None:

@@ -1,22 +1,20 @@
 """The table of a run, as Parquet: one row for each photo, made of what the network said."""
 
-import io
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from cam.batch.artifacts import ARTIFACTS, Material, artifact_path
+from cam.batch.artifacts import artifact_path, encode_artifact
+from cam.batch.plan import Settings
 from cam.batch.sources import OpenPhoto, printable
 from cam.errors import ImageError
-from cam.explanation import Prediction, Scored
-from cam.heatmap import Extent, photo_extent, resize_map
+from cam.explanation import Scored
 from cam.localization import Box, boxes
 
 # Share of the heat's maximum that a box goes around (Zhou et al. 2016).
@@ -45,8 +43,8 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
     ]
 )
-# Rows that are written together, and read back at a time.
-_GROUP = 16_384
+# Parts that are written together: some 16,000 rows.
+_GROUP = 128
 # A row by the columns of `SCHEMA`.
 Row = dict[str, Any]
 # Takes the name of a picture in the folder of the run, and its content.
@@ -74,63 +72,40 @@ class LoadedPhoto:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Heat:
-    """What is kept of an explanation, which holds many feature maps.
-
-    Attributes:
-        input_size: (width, height) of the network's input.
-        classes: those with the highest scores, best first.
-        cells: float32 (h, w): the map of the first class.
-        span: the part of the map that is the photo.
-    """
-
-    input_size: tuple[int, int]
-    classes: Sequence[Prediction]
-    cells: np.ndarray
-    span: Extent
-
-
-def extract_heat(explanation: Scored, top: int) -> Heat:
-    """Take the `top` best classes and the map of the best from an explanation."""
-    classes = explanation.top(top)
-    cells = explanation.class_map(classes[0].index)
-    span = photo_extent(cells.shape, explanation.input_size, explanation.cell_stride)
-    return Heat(explanation.input_size, classes, cells, span)
-
-
 def make_row(
-    photo: LoadedPhoto, heat: Heat, seconds: float, save: Sequence[str], write: Write, open_photo: OpenPhoto
+    photo: LoadedPhoto, explanation: Scored, seconds: float, settings: Settings, write: Write, open_photo: OpenPhoto
 ) -> Row:
-    """Find the boxes around the heat, write the pictures, and make the photo's row.
+    """Find the boxes around the heat of the best class, write the pictures, and make the photo's row.
 
     Args:
         photo: the photo.
-        heat: what the network said.
+        explanation: of its pixels.
         seconds: the network took these for it.
-        save: names in `ARTIFACTS`.
+        settings: of the run.
         write: called for each picture.
         open_photo: opens the photo again, because holding all photos until here would take too much memory.
     """
     start = time.perf_counter()
-    heatmap = resize_map(heat.cells, photo.shown_size, heat.span)
+    classes = explanation.top(settings.top)
+    cells = explanation.class_map(classes[0])
+    heatmap = explanation.resize_map(cells, photo.shown_size)
     found = boxes(heatmap, _THRESHOLD)
-    names = {kind: artifact_path(kind, photo.number, photo.path) for kind in save}
+    names = {kind: artifact_path(kind, photo.number, photo.path) for kind in settings.save}
     if names:
         try:
-            material = Material(open_photo(photo.path), heat.cells, heatmap, found)
+            image = open_photo(photo.path)
         except ImageError as error:
             return make_failed_row(photo.path, str(error), photo.seconds + seconds + time.perf_counter() - start)
         for kind, name in names.items():
-            write(name, ARTIFACTS[kind].encode(material))
+            write(name, encode_artifact(kind, image, cells, heatmap, found))
     return {
         "path": printable(photo.path),
         "width": photo.size[0],
         "height": photo.size[1],
-        "input_width": heat.input_size[0],
-        "input_height": heat.input_size[1],
-        "classes": [vars(prediction) for prediction in heat.classes],
-        "boxes": [vars(_scale(box, photo.shown_size, photo.size)) for box in found],
+        "input_width": explanation.input_size[0],
+        "input_height": explanation.input_size[1],
+        "classes": [vars(prediction) for prediction in classes],
+        "boxes": [_scale_box(box, photo) for box in found],
         "pictures": list(names.values()),
         "seconds": photo.seconds + seconds + time.perf_counter() - start,
         "error": None,
@@ -142,28 +117,12 @@ def make_failed_row(path: str, error: str, seconds: float) -> Row:
     return {"path": printable(path), "seconds": seconds, "error": error}
 
 
-def _scale(box: Box, shown: tuple[int, int], size: tuple[int, int]) -> Box:
-    """Turn a box in pixels of a photo that was decoded smaller into one in pixels of the photo itself."""
-    across, down = size[0] / shown[0], size[1] / shown[1]
-    return replace(
-        box,
-        left=round(box.left * across),
-        top=round(box.top * down),
-        right=min(size[0], round(box.right * across)),
-        bottom=min(size[1], round(box.bottom * down)),
-    )
-
-
-def make_table(rows: Sequence[Row]) -> pa.Table:
-    """Make a table of rows."""
-    return pa.Table.from_pylist(list(rows), SCHEMA)
-
-
-def encode_table(table: pa.Table) -> bytes:
-    """Encode a table as a Parquet file in memory."""
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
+def _scale_box(box: Box, photo: LoadedPhoto) -> Row:
+    """A box in pixels of the photo as decoded -> in pixels of the photo itself."""
+    scales = [whole / shown for whole, shown in zip(photo.size, photo.shown_size, strict=True)] * 2
+    left, top, right, bottom = (round(side * scale) for side, scale in zip(box, scales, strict=True))
+    right, bottom = min(right, photo.size[0]), min(bottom, photo.size[1])
+    return {"left": left, "top": top, "right": right, "bottom": bottom, "peak": box.peak}
 
 
 def count_rows(path: Path) -> int | None:
@@ -176,12 +135,11 @@ def count_rows(path: Path) -> int | None:
 
 def count_failed(path: Path) -> tuple[int, int]:
     """Count the rows of a table, and those of them with an error."""
-    with parquet.ParquetFile(path) as file:
-        errors = [batch.column(0) for batch in file.iter_batches(batch_size=_GROUP, columns=["error"])]
-        return file.metadata.num_rows, sum(len(column) - column.null_count for column in errors)
+    errors = parquet.read_table(path, columns=["error"])["error"]
+    return len(errors), len(errors) - errors.null_count
 
 
-def join_tables(paths: Iterable[Path], joined: Path, about: dict[str, str]) -> None:
+def join_tables(paths: Sequence[Path], joined: Path, about: dict[str, str]) -> None:
     """Write the rows of several Parquet files as one; no more than some 16,000 rows are held at a time.
 
     Args:
@@ -190,11 +148,6 @@ def join_tables(paths: Iterable[Path], joined: Path, about: dict[str, str]) -> N
         about: the metadata of the table.
     """
     with parquet.ParquetWriter(joined, SCHEMA.with_metadata(about)) as writer:
-        held: list[pa.Table] = []
-        for path in paths:
-            held.append(parquet.read_table(path, schema=SCHEMA))
-            if sum(map(len, held)) >= _GROUP:
-                writer.write_table(pa.concat_tables(held))
-                held.clear()
-        if held:
-            writer.write_table(pa.concat_tables(held))
+        for start in range(0, len(paths), _GROUP):
+            tables = [parquet.read_table(path, schema=SCHEMA) for path in paths[start : start + _GROUP]]
+            writer.write_table(pa.concat_tables(tables))

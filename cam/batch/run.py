@@ -9,9 +9,7 @@ from pathlib import Path
 from cam.batch.output_folder import OutputFolder, open_output
 from cam.batch.pipeline import ExplainParts
 from cam.batch.plan import Plan
-
-# Takes how many photos are done, and how many are to be done in this run.
-Report = Callable[[int, int], None]
+from cam.methods.probe import Report, no_report
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,11 @@ class Summary:
     seconds: float
     results: Path
 
+    @property
+    def rate(self) -> float:
+        """Photos explained in a second, now."""
+        return self.done / self.seconds if self.seconds else 0.0
+
 
 def run(
     plan: Plan,
@@ -39,7 +42,7 @@ def run(
     folder: Path,
     *,
     resume: bool = False,
-    report: Report = lambda done, total: None,
+    report: Report = no_report,
 ) -> Summary:
     """Explain the photos of a plan and write the table to `folder`.
 
@@ -48,24 +51,23 @@ def run(
         start: loads the network, or connects to the machines that do the work; called only where photos are missing.
         folder: made where it is not there.
         resume: go on with the run where it is begun there already.
-        report: called first with 0, then whenever photos are done.
+        report: called with how many photos are done and how many are to be done now, first with 0.
 
     Raises:
         OutputError: the folder has another run in it, a run in it now, or cannot be written to.
     """
     with open_output(folder, plan, resume=resume) as output:
-        missing = output.missing_parts()
-        done, seconds = _explain_missing(missing, start, output, report) if missing else (0, 0.0)
+        done, seconds = _explain_missing(output, start, report)
         photos, failed = output.finish()
         return Summary(photos, failed, done, seconds, output.results)
 
 
-def _explain_missing(
-    missing: list[int], start: Callable[[], ExplainParts], output: OutputFolder, report: Report
-) -> tuple[int, float]:
+def _explain_missing(output: OutputFolder, start: Callable[[], ExplainParts], report: Report) -> tuple[int, float]:
     """Explain the parts that are missing; how many photos these were, and the seconds they took."""
-    plan = output.plan
-    total, done = sum(len(plan.part(number)) for number in missing), 0
+    parts = [(number, output.plan.part(number)) for number in output.missing_parts()]
+    if not parts:
+        return 0, 0.0
+    total, done = sum(len(photos) for _, photos in parts), 0
     explain = start()
 
     def count(more: int) -> None:
@@ -75,9 +77,8 @@ def _explain_missing(
 
     began = time.perf_counter()
     count(0)
-    parts = ((number, plan.part(number)) for number in missing)
     # Closed here, and with it its threads, whatever ends this.
-    with closing(explain(parts, plan.settings, write=output.save, report=count)) as finished:
+    with closing(explain(parts, output.plan.settings, write=output.save, report=count)) as finished:
         for number, table in finished:
             output.add_part(number, table)
     return total, time.perf_counter() - began

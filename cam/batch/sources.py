@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from typing import BinaryIO
 
 import fsspec
 from fsspec.implementations.arrow import ArrowFSWrapper
@@ -62,24 +63,23 @@ def read_photo(path: str, max_bytes: int | None = None) -> bytes:
     Raises:
         ImageError: it is not there, no file, or cannot be read.
     """
-    most = () if max_bytes is None else (max_bytes + 1,)
     try:
-        if is_address(path):
-            system, inside = _open_address(path)
-            with system.open(inside) as file:
-                return file.read(*most)
-        # Whoever opened a pipe would wait for ever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            kind = "a folder" if os.path.isdir(path) else "no ordinary file"
-            raise ImageError(f"The photo {printable(path)} cannot be read: it is {kind}.")
-        with open(path, "rb") as file:
-            return file.read(*most)
-    except ImageError:
-        raise
+        with _open_file(path) as file:
+            return file.read() if max_bytes is None else file.read(max_bytes + 1)
     # Each package that reads addresses has errors of its own, and a path with a zero byte is a ValueError.
     except Exception as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"The photo {printable(path)} cannot be read: {reason}.") from error
+
+
+def _open_file(path: str) -> BinaryIO:
+    if is_address(path):
+        system, inside = _open_address(path)
+        return system.open(inside)
+    # Whoever opened a pipe would wait for ever.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"it is {'a folder' if os.path.isdir(path) else 'no ordinary file'}")
+    return open(path, "rb")
 
 
 def printable(path: str) -> str:

@@ -28,16 +28,12 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-class _Kinds(click.ParamType):
+def _parse_kinds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
     """Words with commas between them -> names in `ARTIFACTS`, in their order."""
-
-    name = "kinds"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        kinds = [kind.strip() for kind in str(value).split(",") if kind.strip()]
-        if unknown := [kind for kind in kinds if kind not in ARTIFACTS]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(ARTIFACTS)}.", param, ctx)
-        return tuple(kind for kind in ARTIFACTS if kind in kinds)
+    kinds = [kind.strip() for kind in value.split(",") if kind.strip()]
+    if unknown := [kind for kind in kinds if kind not in ARTIFACTS]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(ARTIFACTS)}.")
+    return tuple(kind for kind in ARTIFACTS if kind in kinds)
 
 
 @click.command()
@@ -49,7 +45,7 @@ class _Kinds(click.ParamType):
 @fit_option
 @click.option(
     "--save",
-    type=_Kinds(),
+    callback=_parse_kinds,
     default="",
     metavar="KINDS",
     help="Pictures to save of each photo, with commas between: overlay (the heat over the photo), map (the class map's "
@@ -155,12 +151,8 @@ def _find_photos(sources: tuple[str, ...], recursive: bool, output: Path) -> lis
     return sorted(path for path in found if is_address(path) or not os.path.abspath(path).startswith(own))
 
 
-def _rate(summary: Summary) -> float:
-    return summary.done / summary.seconds if summary.seconds else 0.0
-
-
 def _describe(summary: Summary) -> str:
-    rate = f", {_rate(summary):.1f} photos/s" if summary.done else ", done before"
+    rate = f", {summary.rate:.1f} photos/s" if summary.done else ", done before"
     noun = "photo" if summary.photos == 1 else "photos"
     return f"{summary.photos} {noun}, {summary.failed} failed{rate}: {summary.results}"
 
@@ -171,6 +163,6 @@ def _list_facts(summary: Summary) -> dict[str, object]:
         "failed": summary.failed,
         "done_now": summary.done,
         "seconds": round(summary.seconds, 3),
-        "photos_per_second": round(_rate(summary), 2),
+        "photos_per_second": round(summary.rate, 2),
         "results": str(summary.results),
     }

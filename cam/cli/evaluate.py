@@ -1,25 +1,26 @@
 """`python -m cam evaluate`: the numbers for a claim about a network's heatmaps, on photos with known boxes."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import click
-import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
-from cam.cli.options import fit_option, load_network, model_option, open_photo
+from cam.cli.options import explain_refusal, fit_option, load_network, model_option, open_photo
 from cam.cli.progress import show_progress
 from cam.evaluation.annotations import read_annotations
 from cam.evaluation.contact_sheet import Case, draw_contact_sheet
 from cam.evaluation.plots import draw_evaluation
 from cam.evaluation.results import ClassResult, Evaluation, PhotoResult, make_record
 from cam.evaluation.run import evaluate as measure
+from cam.explanation import Scored
 from cam.figure import encode_figure
 from cam.files import write_file
 
+Explain = Callable[[Image.Image], Scored]
 # Boxes are in pixels, so every pixel is kept.
 _open_whole = partial(open_photo, draft=False)
 # Rows of the table of classes at either end, and photos under each heading of the contact sheet.
@@ -67,8 +68,8 @@ def evaluate(
     average drop and increase, each with a bootstrap 95 % interval.
     """
     photos = read_annotations(images, boxes)[:limit]
-    with _explain_refusal(output):
-        if output is not None:
+    if output is not None:
+        with explain_refusal(output):
             output.mkdir(parents=True, exist_ok=True)
     network = load_network(model)
     explain = partial(network.explain, method=method, fit=fit, detail=detail)
@@ -79,17 +80,8 @@ def evaluate(
     settings = {"model": network.spec.name, "method": method or network.method, "fit": fit, "detail": detail}
     click.echo(json.dumps(make_record(found, settings), indent=1) if as_json else _format_table(found, settings))
     if output is not None:
-        with _explain_refusal(output):
+        with explain_refusal(output):
             _write(output, found, explain, settings)
-
-
-@contextmanager
-def _explain_refusal(output: Path | None) -> Iterator[None]:
-    """Turn what the operating system refuses into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or output} cannot be written: {error.strerror}.") from error
 
 
 def _make_title(settings: dict[str, object]) -> str:
@@ -120,14 +112,14 @@ def _format_classes(classes: tuple[ClassResult, ...]) -> list[str]:
     return [f"{'Class':30}{'photos':>6}{'top-1 %':>8}{'found %':>8}{'mean IoU':>10}", *rows]
 
 
-def _write(output: Path, found: Evaluation, explain: partial, settings: dict[str, object]) -> None:
+def _write(output: Path, found: Evaluation, explain: Explain, settings: dict[str, object]) -> None:
     write_file(output / _NUMBERS, json.dumps(make_record(found, settings), indent=1).encode())
     write_file(output / _PLOT, encode_figure(draw_evaluation(found, _make_title(settings)), "png"))
-    _draw_cases(found, explain).save(output / _SHEET)
+    write_file(output / _SHEET, encode_figure(_draw_cases(found, explain), "png"))
     click.echo(f"Written to {output}: {_NUMBERS}, {_PLOT}, {_SHEET}", err=True)
 
 
-def _draw_cases(found: Evaluation, explain: partial) -> Image.Image:
+def _draw_cases(found: Evaluation, explain: Explain) -> Figure:
     """The photos whose box fits best and worst; each is explained again, so that no run keeps all heatmaps."""
     ranked = found.sort_by_fit()
     count = min(_CASES, len(ranked) // 2) or 1
@@ -138,9 +130,9 @@ def _draw_cases(found: Evaluation, explain: partial) -> Image.Image:
     )
 
 
-def _make_case(found: Evaluation, result: PhotoResult, explain: partial) -> Case:
+def _make_case(found: Evaluation, result: PhotoResult, explain: Explain) -> Case:
     image = _open_whole(result.photo.path)
-    heatmap: np.ndarray = explain(image).heatmap(result.photo.class_index)
-    fit = f"IoU {result.sweep.largest[found.level]:.2f}"
+    heatmap = explain(image).heatmap(result.photo.class_index)
     named = "" if result.rank == 1 else f", seen as {result.predicted_label}"
-    return Case(image, heatmap, result.photo.boxes, found.box(result), (result.label, fit + named))
+    caption = result.label, f"IoU {found.fit(result):.2f}{named}"
+    return Case(image, heatmap, result.photo.boxes, found.box(result), caption)

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from PIL import Image
 
 from cam.batch.sources import printable
-from cam.cli.options import fit_option, load_network, model_option, open_photo, top_option
+from cam.cli.options import explain_refusal, fit_option, load_network, model_option, open_photo, top_option
 from cam.cli.progress import show_progress
-from cam.errors import CamError, ImageError, LabelError
+from cam.errors import ImageError, LabelError
 from cam.explanation import Attribution, Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent, slugify
@@ -22,13 +22,10 @@ from cam.methods import METHODS
 if TYPE_CHECKING:
     from cam.model import Model
 
-
+# What JSON says of a photo.
+_Facts = dict[str, Any]
 # Fewer passes for one map are over before anybody reads a bar.
 _FEW_PASSES = 20
-
-
-class FileError(CamError):
-    """A picture that cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +38,6 @@ class _Request:
     top: int
     folder: Path | None
     taken: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class _Result:
-    """One photo, explained.
-
-    Attributes:
-        path: as it was given.
-        size: (width, height) of the photo in pixels.
-        explanation: its explanation.
-        classes: the best ones, best first.
-        chosen: the class whose heat is drawn.
-        pictures: the files that were written, by what they are.
-    """
-
-    path: str
-    size: tuple[int, int]
-    explanation: Scored
-    classes: list[Prediction]
-    chosen: Prediction
-    pictures: dict[str, Path]
 
 
 @click.command()
@@ -116,23 +92,20 @@ def explain(
     network = load_network(model)
     explain = partial(network.explain, fit=fit, method=method, layer=layer, detail=detail)
     request = _Request(network, explain, _find_class(network, wanted), top, output)
-    facts = [_explain_and_print(path, request, quiet=as_json) for path in photos]
+    facts = []
+    for path in photos:
+        try:
+            facts.append(_explain(path, request))
+        except ImageError as error:
+            click.echo(f"{printable(path)}: {error}", err=True)
+            facts.append({"path": printable(path), "error": str(error)})
+        else:
+            if not as_json:
+                click.echo(_describe(facts[-1], network.spec.title))
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     if any("error" in fact for fact in facts):
         raise click.exceptions.Exit(1)
-
-
-def _explain_and_print(path: str, request: _Request, *, quiet: bool) -> dict[str, object]:
-    """Explain a photo and print the result unless `quiet`; what JSON says about it."""
-    try:
-        result = _explain(path, request)
-    except ImageError as error:
-        click.echo(f"{printable(path)}: {error}", err=True)
-        return {"path": printable(path), "error": str(error)}
-    if not quiet:
-        click.echo(_describe(result, request.network))
-    return _list_facts(result, request.network)
 
 
 def _find_class(network: "Model", wanted: str) -> int | None:
@@ -145,7 +118,8 @@ def _find_class(network: "Model", wanted: str) -> int | None:
         raise click.BadParameter(str(error), param_hint="--class") from error
 
 
-def _explain(path: str, request: _Request) -> _Result:
+def _explain(path: str, request: _Request) -> _Facts:
+    """Explain a photo, write its pictures, and list the facts."""
     # As on the page, a large photo is explained as it is decoded fast, and saved with every pixel.
     image = open_photo(path)
     explanation = request.explain(image)
@@ -155,7 +129,16 @@ def _explain(path: str, request: _Request) -> _Result:
     if request.folder is not None:
         _compute_map(explanation, chosen)
         pictures = _save(request, request.folder, path, explanation, chosen)
-    return _Result(path, image.info["stored_size"], explanation, classes, chosen, pictures)
+    return {
+        "path": printable(path),
+        "size": image.info["stored_size"],
+        "input_size": explanation.input_size,
+        "model": request.network.spec.name,
+        "method": explanation.method.name,
+        "classes": [vars(row) for row in classes],
+        "class": vars(chosen) | {"rank": explanation.rank(chosen.index)},
+        "pictures": {what: str(picture) for what, picture in pictures.items()},
+    }
 
 
 def _compute_map(explanation: Scored, chosen: Prediction) -> None:
@@ -169,16 +152,16 @@ def _compute_map(explanation: Scored, chosen: Prediction) -> None:
 def _save(request: _Request, folder: Path, path: str, explanation: Scored, chosen: Prediction) -> dict[str, Path]:
     """Write the overlay and the figure of a photo; the files by what they are."""
     image, stem, look = open_photo(path, draft=False), _free_stem(request, path, chosen), HeatStyle()
-    about = f"{_describe_class(chosen)} · {request.network.spec.title} · {Path(path).name}"
-    title = f"Evidence for {chosen.label} ({format_percent(chosen.probability)})"
+    percent = format_percent(chosen.probability)
+    title = f"Evidence for {chosen.label} ({percent})"
+    score = f"{chosen.label}, {percent}, score {chosen.score:.2f}"
+    note = f"{score} · {request.network.spec.title} · {Path(path).name}"
     files = {"overlay": folder / f"{stem}.png", "figure": folder / f"{stem}-figure.png"}
-    try:
+    with explain_refusal(folder):
         folder.mkdir(parents=True, exist_ok=True)
         draw_overlay(image, explanation, chosen, look).save(files["overlay"], compress_level=3)
-        content = make_figure_file(image, explanation, chosen, look, title=title, note=about, format="png")
+        content = make_figure_file(image, explanation, chosen, look, title=title, note=note, format="png")
         files["figure"].write_bytes(content)
-    except OSError as error:
-        raise FileError(f"{error.filename or folder} cannot be written: {error.strerror or error}.") from error
     return files
 
 
@@ -192,37 +175,15 @@ def _free_stem(request: _Request, path: str, chosen: Prediction) -> str:
     return stem
 
 
-def _describe_class(prediction: Prediction) -> str:
-    return f"{prediction.label}, {format_percent(prediction.probability)}, score {prediction.score:.2f}"
-
-
-def _describe(result: _Result, network: "Model") -> str:
+def _describe(facts: _Facts, title: str) -> str:
     """Describe the photo, its classes as aligned columns, and where its pictures are."""
-    explanation, chosen = result.explanation, result.chosen
-    width, height = result.size
-    columns, rows = explanation.input_size
-    head = f"{printable(result.path)}: {width} x {height}, seen by {network.spec.title} at {columns} x {rows}"
-    ranked = list(enumerate(result.classes, 1))
-    if chosen not in result.classes:
-        ranked.append((explanation.rank(chosen.index), chosen))
-    lines = [
-        f"{place:>5}  {format_percent(row.probability):>11}  score {row.score:6.2f}  {row.label} ({row.index})"
-        for place, row in ranked
-    ]
-    drawn_files = [f"       {what} of {chosen.label}: {path}" for what, path in result.pictures.items()]
-    return "\n".join([head, *lines, *drawn_files])
-
-
-def _list_facts(result: _Result, network: "Model") -> dict[str, object]:
-    """List the facts about a photo for other programs."""
-    explanation, chosen = result.explanation, result.chosen
-    return {
-        "path": printable(result.path),
-        "size": result.size,
-        "input_size": explanation.input_size,
-        "model": network.spec.name,
-        "method": explanation.method.name,
-        "classes": [vars(row) for row in result.classes],
-        "class": vars(chosen) | {"rank": explanation.rank(chosen.index)},
-        "pictures": {what: str(path) for what, path in result.pictures.items()},
-    }
+    (width, height), (columns, rows), chosen = facts["size"], facts["input_size"], facts["class"]
+    ranked = [row | {"rank": rank} for rank, row in enumerate(facts["classes"], 1)]
+    if chosen["index"] not in [row["index"] for row in ranked]:
+        ranked.append(chosen)
+    lines = [f"{facts['path']}: {width} x {height}, seen by {title} at {columns} x {rows}"]
+    for row in ranked:
+        percent = format_percent(row["probability"])
+        lines.append(f"{row['rank']:>5}  {percent:>11}  score {row['score']:6.2f}  {row['label']} ({row['index']})")
+    lines += [f"       {what} of {chosen['label']}: {path}" for what, path in facts["pictures"].items()]
+    return "\n".join(lines)

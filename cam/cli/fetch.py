@@ -6,17 +6,24 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from cam.cli.options import NetworkName
 from cam.errors import ModelError
-from cam.models.registry import ModelSpec, list_models
+from cam.models.registry import ModelSpec, find_spec, list_models
 from cam.models.weights import megabytes
 from cam.settings import library_options
 
 
+def _find_specs(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> list[ModelSpec]:
+    """The networks of these names, each once; an unknown one is an error of usage, with the nearest names."""
+    try:
+        return list(dict.fromkeys(find_spec(name, library_options()) for name in names))
+    except ModelError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command()
-@click.argument("networks", metavar="[NAME]...", nargs=-1, type=NetworkName())
+@click.argument("networks", metavar="[NAME]...", nargs=-1, callback=_find_specs)
 @click.option("--all", "everything", is_flag=True, help="Fetch every network that `models` lists.")
-def fetch(networks: tuple[ModelSpec, ...], everything: bool) -> None:
+def fetch(networks: list[ModelSpec], everything: bool) -> None:
     """Bring the weights of networks to this machine.
 
     Fetched weights go into the Keras cache, ~/.keras/models, or into the folder models under KERAS_HOME where that is
@@ -32,18 +39,13 @@ def fetch(networks: tuple[ModelSpec, ...], everything: bool) -> None:
         raise click.UsageError(
             "Give the name of at least one network, or --all. They are listed by: python -m cam models"
         )
-    specs = list_models(library_options()) if everything else list(dict.fromkeys(networks))
-    _announce(specs)
-    done = [_fetch(spec) for spec in specs]
-    if not all(done):
-        click.get_current_context().exit(1)
-
-
-def _announce(specs: list[ModelSpec]) -> None:
-    """Say how much will be downloaded, where it is more than one network."""
+    specs = list_models(library_options()) if everything else networks
     sizes = [spec.source.size for spec in specs if not spec.available and spec.source.size is not None]
     if len(sizes) > 1:
         click.echo(f"{len(sizes)} networks are not on this machine: {megabytes(sum(sizes))} to download.")
+    done = [_fetch(spec) for spec in specs]
+    if not all(done):
+        click.get_current_context().exit(1)
 
 
 def _fetch(spec: ModelSpec) -> bool:

@@ -3,11 +3,11 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from PIL import Image
@@ -15,27 +15,11 @@ from PIL import Image
 from cam.batch.sources import read_photo
 from cam.errors import CamError, ModelError
 from cam.images.open import open_image
-from cam.models.registry import ModelSpec, default_model, find_spec, spec_of
+from cam.models.registry import default_model, spec_of
 from cam.settings import library_options, read_settings
 
 if TYPE_CHECKING:
     from cam.model import Model
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-
-class NetworkName(click.ParamType):
-    """The name of a network -> its specification; an unknown one is an error of usage, with the nearest names."""
-
-    name = "name"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> ModelSpec:
-        if isinstance(value, ModelSpec):
-            return value
-        try:
-            return find_spec(str(value), library_options())
-        except ModelError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -48,24 +32,28 @@ def _check_model(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-def model_option(command: Command) -> Command:
-    """--model: the name of a network or the path of a model file, which is known to be one."""
-    text = "The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
-    text += "page opens with."
-    return click.option("--model", metavar="NAME|FILE", callback=_check_model, help=text)(command)
-
-
-def top_option(command: Command) -> Command:
-    """--top: how many classes."""
-    text = "How many classes of each photo, best first."
-    return click.option("--top", type=click.IntRange(1), default=5, metavar="K", show_default=True, help=text)(command)
-
-
-def fit_option(command: Command) -> Command:
-    """--fit: how a photo becomes the network's input."""
-    text = "The whole photo in its own shape, or squashed to the network's square."
-    choice = click.Choice(["whole", "squash"])
-    return click.option("--fit", type=choice, default="whole", show_default=True, help=text)(command)
+model_option = click.option(
+    "--model",
+    metavar="NAME|FILE",
+    callback=_check_model,
+    help="The network; they are listed by: models. Or a .keras or .h5 file of your own. Without it, the one that the "
+    "page opens with.",
+)
+top_option = click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    metavar="K",
+    show_default=True,
+    help="How many classes of each photo, best first.",
+)
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["whole", "squash"]),
+    default="whole",
+    show_default=True,
+    help="The whole photo in its own shape, or squashed to the network's square.",
+)
 
 
 def open_photo(path: str | Path, *, draft: bool = True, at_once: int | None = None) -> Image.Image:
@@ -122,3 +110,14 @@ def hold_native_messages() -> Iterator[None]:
                 os.dup2(screen, 2)
     finally:
         os.close(screen)
+
+
+@contextmanager
+def explain_refusal(folder: Path) -> Iterator[None]:
+    """Turn what the operating system refuses in a folder into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}."
+        ) from error

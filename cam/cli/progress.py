@@ -2,16 +2,16 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 from tqdm import tqdm
 
+from cam.methods.probe import Report
+
 # Between two lines where there is no terminal.
 _SECONDS = 10.0
-# Takes how many are done, and how many there are.
-Report = Callable[[int, int], None]
 
 
 @contextmanager

@@ -5,14 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox, TransformedBbox
+from PIL import Image
 
+from cam.formatting import shorten
 from cam.render import overlay
 
-# Pixels: the square that a photo fits into, the space between photos, and the heights of text.
-_TILE, _GAP, _TEXT, _HEADING = 240, 16, 14, 20
-_LINE = 20
-_BACKGROUND, _INK, _FAINT = "white", "#111111", "#555555"
+# Inches of a photo's square, and with its caption; of a heading; and of the line at the end.
+_TILE, _ROW, _HEADING, _LEGEND = 1.7, 2.0, 0.3, 0.3
+# Pixels of a photo's longer side, and letters of a caption.
+_SIDE, _LETTERS = 480, 30
+_INK, _FAINT = "#111111", "#555555"
 # Sky blue and white stand out from the scale of the heat to every eye; black edges keep them visible on bright photos.
 TRUTH, FOUND = "#FFFFFF", "#56B4E9"
 
@@ -36,66 +44,46 @@ class Case:
     caption: tuple[str, ...]
 
 
-def draw_contact_sheet(groups: Sequence[tuple[str, Sequence[Case]]], *, columns: int = 6) -> Image.Image:
-    """Draw an RGB sheet: under each heading its cases row by row, photo and heat with the true boxes and the found one.
+def draw_contact_sheet(groups: Sequence[tuple[str, Sequence[Case]]], *, columns: int = 6) -> Figure:
+    """Draw a sheet: under each heading its cases row by row, photo and heat with the true boxes and the found one.
 
     Args:
         groups: (heading, cases).
         columns: photos in a row.
     """
-    pitch, lines = _TILE + _GAP, 2
-    row_height = _TILE + lines * _LINE + _GAP
-    head = _HEADING + 2 * _GAP
-    heights = [head + row_height * math.ceil(len(cases) / columns) for _, cases in groups]
-    sheet = Image.new("RGB", (_GAP + columns * pitch, sum(heights) + _LINE + _GAP), _BACKGROUND)
-    top = 0
-    for (heading, cases), height in zip(groups, heights, strict=True):
-        ImageDraw.Draw(sheet).text((_GAP, top + _GAP), heading, _INK, _font(_HEADING))
-        for place, case in enumerate(cases):
-            row, column = divmod(place, columns)
-            _paste_case(sheet, case, (_GAP + column * pitch, top + head + row * row_height))
-        top += height
-    legend = "White: the true boxes. Blue: the box around the heat."
-    ImageDraw.Draw(sheet).text((_GAP, top), legend, _FAINT, _font(_TEXT))
-    return sheet
+    rows = [math.ceil(len(cases) / columns) for _, cases in groups]
+    heights = [_HEADING + count * _ROW for count in rows]
+    # Made without pyplot, whose global state is not safe in a server's threads.
+    drawing = Figure(figsize=(columns * _TILE, sum(heights) + _LEGEND), layout="constrained")
+    FigureCanvasAgg(drawing)
+    *parts, foot = drawing.subfigures(len(groups) + 1, squeeze=False, height_ratios=[*heights, _LEGEND]).ravel()
+    for (heading, cases), part, count in zip(groups, parts, rows, strict=True):
+        part.suptitle(heading, x=0.01, ha="left", color=_INK, fontsize=10, parse_math=False)
+        places = part.subplots(count, columns, squeeze=False).ravel()
+        for axes in places:
+            axes.set_axis_off()
+        for axes, case in zip(places, cases, strict=False):
+            draw_case(axes, case)
+    foot.text(0.01, 0.5, "White: the true boxes. Blue: the box around the heat.", color=_FAINT, fontsize=7)
+    return drawing
 
 
-def _paste_case(sheet: Image.Image, case: Case, corner: tuple[int, int]) -> None:
-    picture = draw_case(case)
-    # In the middle of its square, so that captions stand in one line.
-    inset = ((_TILE - picture.width) // 2, (_TILE - picture.height) // 2)
-    sheet.paste(picture, (corner[0] + inset[0], corner[1] + inset[1]))
-    for line, (text, color) in enumerate(zip(case.caption[:2], (_INK, _FAINT), strict=False)):
-        ImageDraw.Draw(sheet).text(
-            (corner[0], corner[1] + _TILE + 2 + line * _LINE), _shorten(text, _TILE), color, _font(_TEXT)
-        )
-
-
-def draw_case(case: Case) -> Image.Image:
-    """Draw a case, RGB, longer side 240 pixels: photo under its heat, true boxes in white, the found one in blue."""
-    scale = _TILE / max(case.image.size)
-    size = max(1, round(case.image.width * scale)), max(1, round(case.image.height * scale))
-    picture = overlay(case.image, case.heatmap).resize(size, Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(picture)
-    factors = np.tile(np.divide(size, case.image.size), 2)
+def draw_case(axes: Axes, case: Case) -> None:
+    """Draw a case: photo under its heat, true boxes in white, the found one in blue, and the caption below."""
+    picture = overlay(case.image, case.heatmap)
+    picture.thumbnail((_SIDE, _SIDE))
+    width, height = case.image.size
+    axes.imshow(picture, extent=(0, width, height, 0))
+    # All photos stand in the middle of equal squares, so that captions stand in one line.
+    half = max(width, height) / 2
+    axes.set(xlim=(width / 2 - half, width / 2 + half), ylim=(height / 2 + half, height / 2 - half))
     for boxes, color in ((case.truth, TRUTH), ([case.box], FOUND)):
-        for box in boxes:
-            left, top, right, bottom = np.rint(np.multiply(box, factors)).astype(int).tolist()
+        for left, top, right, bottom in boxes:
             if left < right and top < bottom:
-                # Pillow counts the right and bottom pixel in.
-                pen.rectangle((left, top, right - 1, bottom - 1), outline="black", width=4)
-                pen.rectangle((left + 1, top + 1, max(left + 1, right - 2), max(top + 1, bottom - 2)), None, color, 2)
-    return picture
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _shorten(text: str, width: int) -> str:
-    """Shorten a text to a width in pixels, with an ellipsis."""
-    font = _font(_TEXT)
-    if font.getlength(text) <= width:
-        return text
-    length = next(n for n in range(len(text) - 1, -1, -1) if font.getlength(text[:n].rstrip() + "…") <= width)
-    return text[:length].rstrip() + "…"
+                edges = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=1)
+                edges.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
+                axes.add_patch(edges)
+    for line, (text, color) in enumerate(zip(case.caption, (_INK, _FAINT), strict=False)):
+        written = axes.text(0, -0.02 - 0.09 * line, shorten(text, _LETTERS), color=color, fontsize=7, va="top")
+        written.set(transform=axes.transAxes, parse_math=False, clip_on=True)
+        written.set_clip_box(TransformedBbox(Bbox([[0, -1], [1, 1]]), axes.transAxes))

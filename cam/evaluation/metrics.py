@@ -66,11 +66,9 @@ def sweep(heatmap: np.ndarray, truth: np.ndarray) -> Sweep:
         truth: float (m, 4), at least one box, in pixels of the heatmap.
     """
     steps = _quantised(heatmap)
-    # Between two values that occur nothing changes, so only those are tried; none of them is above the highest.
+    # Between two values that occur nothing changes, so only those are tried.
     values = np.unique(steps)
-    found = [_at(steps, value, truth) for value in values[values < LEVELS]]
-    if not found:
-        return Sweep(*(np.zeros((LEVELS, *more), np.float32) for more in ((4,), (), ())))
+    found = [_at(steps, value, truth) for value in values]
     place = np.searchsorted(values, np.arange(LEVELS), side="right") - 1
     return Sweep(*(np.array(column, np.float32)[place] for column in zip(*found, strict=True)))
 
@@ -79,8 +77,7 @@ def _quantised(heatmap: np.ndarray) -> np.ndarray:
     """uint8 (height, width): 0 the lowest value, 255 the highest; all 0 where there is only one value."""
     require_finite(heatmap)
     heatmap = heatmap - heatmap.min().astype(np.float64)
-    highest = heatmap.max()
-    return np.uint8(heatmap / highest * LEVELS) if highest > 0 else np.zeros(heatmap.shape, np.uint8)
+    return (heatmap / (heatmap.max() or 1.0) * LEVELS).astype(np.uint8)
 
 
 def _at(steps: np.ndarray, value: int, truth: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -133,7 +130,7 @@ def box_at_share(heatmap: np.ndarray, share: float = 0.2) -> np.ndarray:
 
 
 def localization_error(fit: np.ndarray, rank: np.ndarray, k: int | None, least: float = 0.5) -> np.ndarray:
-    """float64 (photos,), 1 where the object is missed: Zhou et al. 2016, section 3.2, after ILSVRC's localization task.
+    """bool (photos,): whether the object is missed. Zhou et al. 2016, section 3.2, after ILSVRC's localization task.
 
     error = mean over photos of 1 - [rank <= k and IoU >= 0.5]: each of the k classes of highest score has its own box,
     but only that of the true class can be right.
@@ -144,8 +141,8 @@ def localization_error(fit: np.ndarray, rank: np.ndarray, k: int | None, least: 
         k: 1 or 5; None is GT-known: the box alone counts.
         least: IoU that is needed.
     """
-    known = np.ones(len(fit), bool) if k is None else rank <= k
-    return 1.0 - (known & (fit >= least))
+    missed = fit < least
+    return missed if k is None else missed | (rank > k)
 
 
 def peak(heatmap: np.ndarray) -> tuple[int, int]:
@@ -180,16 +177,15 @@ def drop(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
     Its mean is the average drop of Chattopadhyay et al. (WACV 2018, section 4.1): the lower, the better.
     """
-    before, after = np.asarray(before, np.float64), np.asarray(after, np.float64)
-    return np.clip(before - after, 0.0, None) / before
+    return np.clip(np.subtract(before, after), 0.0, None) / before
 
 
 def increase(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """float64 (photos,), 1 where the weighted photo has the higher probability: Y < O.
+    """bool (photos,): whether the weighted photo has the higher probability, Y < O.
 
     Its mean is the increase in confidence of Chattopadhyay et al. (WACV 2018, section 4.1): the higher, the better.
     """
-    return (np.asarray(after) > np.asarray(before)).astype(np.float64)
+    return np.greater(after, before)
 
 
 def value(measure: np.ndarray) -> float:
@@ -221,4 +217,4 @@ def interval(measure: np.ndarray, *, resamples: int = _RESAMPLES, seed: int = 0)
 
 
 def _stacked(measure: np.ndarray) -> np.ndarray:
-    return measure[np.newaxis, :, np.newaxis] if measure.ndim == 1 else measure
+    return measure.astype(np.float64)[np.newaxis, :, np.newaxis] if measure.ndim == 1 else measure

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Metric:
 
     Attributes:
         name, title: in files, and on screen.
-        measure: the results -> an array that `metrics.value` takes.
+        measure: the results -> what `metrics.value` takes.
         lower: less is better.
         faithful: needs the faithfulness of every photo.
     """
@@ -81,44 +82,29 @@ class Metric:
     faithful: bool = False
 
 
-def _ranked(found: "Evaluation", k: int) -> np.ndarray:
-    return (found.ranks <= k).astype(np.float64)
+def _error(k: int | None) -> Callable[["Evaluation"], np.ndarray]:
+    return lambda found: metrics.localization_error(found.column("fixed_fit"), found.column("rank"), k)
 
 
-def _error(found: "Evaluation", k: int | None) -> np.ndarray:
-    return metrics.localization_error(found.column("fixed_fit"), found.ranks, k)
-
-
-def _faithful(found: "Evaluation", name: str) -> np.ndarray:
-    return np.array([getattr(result.faithfulness, name) for result in found.results])
+def _compare(measure: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[["Evaluation"], np.ndarray]:
+    return lambda found: measure(found.column("faithfulness.before"), found.column("faithfulness.after"))
 
 
 METRICS = (
-    Metric("top1", "Top-1 accuracy", partial(_ranked, k=1)),
-    Metric("top5", "Top-5 accuracy", partial(_ranked, k=5)),
+    Metric("top1", "Top-1 accuracy", lambda found: found.column("rank") <= 1),
+    Metric("top5", "Top-5 accuracy", lambda found: found.column("rank") <= 5),
     Metric("max_box_acc", "MaxBoxAcc", lambda found: metrics.hits(found.largest, (FOUND,))),
     Metric("max_box_acc_center", "MaxBoxAcc, centre box", lambda found: metrics.hits(found.center, (FOUND,))),
-    Metric("max_box_acc_v2", "MaxBoxAccV2", lambda found: metrics.hits(found.best)),
+    Metric("max_box_acc_v2", "MaxBoxAccV2", lambda found: metrics.hits(found.column("sweep.best"))),
     Metric("max_box_acc_v2_center", "MaxBoxAccV2, centre box", lambda found: metrics.hits(found.center)),
-    Metric("error_top1", "Localization error, top-1", partial(_error, k=1), lower=True),
-    Metric("error_top5", "Localization error, top-5", partial(_error, k=5), lower=True),
-    Metric("error_known", "Localization error, GT-known", partial(_error, k=None), lower=True),
-    Metric("pointing", "Pointing game", lambda found: found.column("pointed").astype(np.float64)),
-    Metric("deletion", "Deletion AUC", partial(_faithful, name="deletion"), lower=True, faithful=True),
-    Metric("insertion", "Insertion AUC", partial(_faithful, name="insertion"), faithful=True),
-    Metric(
-        "drop",
-        "Average drop",
-        lambda found: metrics.drop(_faithful(found, "before"), _faithful(found, "after")),
-        lower=True,
-        faithful=True,
-    ),
-    Metric(
-        "increase",
-        "Average increase",
-        lambda found: metrics.increase(_faithful(found, "before"), _faithful(found, "after")),
-        faithful=True,
-    ),
+    Metric("error_top1", "Localization error, top-1", _error(1), lower=True),
+    Metric("error_top5", "Localization error, top-5", _error(5), lower=True),
+    Metric("error_known", "Localization error, GT-known", _error(None), lower=True),
+    Metric("pointing", "Pointing game", lambda found: found.column("pointed")),
+    Metric("deletion", "Deletion AUC", lambda found: found.column("faithfulness.deletion"), lower=True, faithful=True),
+    Metric("insertion", "Insertion AUC", lambda found: found.column("faithfulness.insertion"), faithful=True),
+    Metric("drop", "Average drop", _compare(metrics.drop), lower=True, faithful=True),
+    Metric("increase", "Average increase", _compare(metrics.increase), faithful=True),
 )
 
 
@@ -152,23 +138,13 @@ class Evaluation:
     results: tuple[PhotoResult, ...]
 
     def column(self, name: str) -> np.ndarray:
-        """(photos,): one attribute of every result."""
-        return np.array([getattr(result, name) for result in self.results])
-
-    @cached_property
-    def ranks(self) -> np.ndarray:
-        """int (photos,): the place of the true class by score, from 1."""
-        return self.column("rank")
+        """(photos, ...): one attribute of every result, such as "rank" or "sweep.best"."""
+        return np.array([attrgetter(name)(result) for result in self.results])
 
     @cached_property
     def largest(self) -> np.ndarray:
         """float32 (photos, LEVELS): IoU of the largest component's box at each threshold."""
-        return np.stack([result.sweep.largest for result in self.results])
-
-    @cached_property
-    def best(self) -> np.ndarray:
-        """float32 (photos, LEVELS): IoU of the best component's box at each threshold."""
-        return np.stack([result.sweep.best for result in self.results])
+        return self.column("sweep.largest")
 
     @cached_property
     def center(self) -> np.ndarray:
@@ -194,29 +170,28 @@ class Evaluation:
     def summary(self) -> tuple[Measured, ...]:
         """The rows of `METRICS`, those about faithfulness where it was measured."""
         faithful = all(result.faithfulness for result in self.results)
-        rows = [metric for metric in METRICS if faithful or not metric.faithful]
-        measures = [metric.measure(self) for metric in rows]
-        return tuple(
-            Measured(metric, metrics.value(measure), *metrics.interval(measure))
-            for metric, measure in zip(rows, measures, strict=True)
-        )
+        rows = [(metric, metric.measure(self)) for metric in METRICS if faithful or not metric.faithful]
+        return tuple(Measured(metric, metrics.value(each), *metrics.interval(each)) for metric, each in rows)
 
     @cached_property
     def classes(self) -> tuple[ClassResult, ...]:
         """One row a class, in the network's order."""
-        indices = np.array([result.photo.class_index for result in self.results])
-        labels = self.column("label")
+        indices, labels = self.column("photo.class_index"), self.column("label")
+        measures = (self.column("rank") == 1, self.fits >= FOUND, self.fits, self.column("pointed"))
         rows = []
         for index in np.unique(indices):
             here = indices == index
-            found, pointed = (self.fits[here] >= FOUND).mean(), self.column("pointed")[here].mean()
-            numbers = ((self.ranks[here] == 1).mean(), found, self.fits[here].mean(), pointed)
-            rows.append(ClassResult(int(index), str(labels[here][0]), int(here.sum()), *map(float, numbers)))
+            numbers = [float(measure[here].mean()) for measure in measures]
+            rows.append(ClassResult(int(index), str(labels[here][0]), int(here.sum()), *numbers))
         return tuple(rows)
 
     def sort_by_fit(self) -> list[PhotoResult]:
         """The results by the IoU of their box, best first."""
-        return [self.results[i] for i in np.argsort(-self.fits, kind="stable")]
+        return sorted(self.results, key=self.fit, reverse=True)
+
+    def fit(self, result: PhotoResult) -> float:
+        """IoU of a photo's box at the set's best threshold."""
+        return float(result.sweep.largest[self.level])
 
     def box(self, result: PhotoResult) -> Corners:
         """The largest component's box of a photo at the set's best threshold, in its pixels."""
@@ -245,21 +220,18 @@ def make_record(found: Evaluation, settings: Mapping[str, object]) -> dict[str, 
             "box_accuracy_center": found.accuracy(found.center).tolist(),
         },
         "classes": [asdict(row) for row in found.classes],
-        "results": [
-            _make_photo_record(found, result, float(fit)) for result, fit in zip(found.results, found.fits, strict=True)
-        ],
+        "results": [_make_photo_record(found, result) for result in found.results],
     }
 
 
-def _make_photo_record(found: Evaluation, result: PhotoResult, fit: float) -> dict[str, object]:
-    plain = "label rank probability predicted predicted_label point pointed fixed_box fixed_fit".split()
+def _make_photo_record(found: Evaluation, result: PhotoResult) -> dict[str, object]:
+    arrays = ("photo", "sweep", "center")
     return {
         "file": result.photo.file,
         "class_index": result.photo.class_index,
-        "size": result.size,
         "truth": result.photo.boxes,
-        **{name: getattr(result, name) for name in plain},
+        **{name: value for name, value in vars(result).items() if name not in arrays},
         "box": found.box(result),
-        "fit": fit,
+        "fit": found.fit(result),
         "faithfulness": result.faithfulness and asdict(result.faithfulness),
     }

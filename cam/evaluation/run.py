@@ -5,7 +5,7 @@ fit and the detail.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,14 @@ from cam.evaluation.annotations import Annotated, check_fit
 from cam.evaluation.results import Evaluation, Faithfulness, PhotoResult
 from cam.explanation import Scored
 from cam.images.open import open_image, resized
+from cam.methods.probe import Report, no_report
 
 # Heatmaps are smooth, so those of larger photos are measured at this length of the longer side, in pixels.
 LONGEST_SIDE = 512
 STEPS = 20
 # Takes the path of a photo; raises ImageError where it cannot be opened.
 OpenPhoto = Callable[[Path], Image.Image]
-
-
-def _open_whole(path: Path) -> Image.Image:
-    return open_image(path, draft=False)
+_open_whole = partial(open_image, draft=False)
 
 
 def evaluate(
@@ -36,7 +34,7 @@ def evaluate(
     *,
     probabilities: Callable[[Image.Image], np.ndarray] | None = None,
     steps: int = STEPS,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Report = no_report,
     open_photo: OpenPhoto = _open_whole,
 ) -> Evaluation:
     """Explain every photo once and measure the heatmap of its true class.

@@ -287,7 +287,7 @@ def test_what_runs_the_network_tells_one_run_from_another_too(monkeypatch):
 
 def test_a_network_that_openvino_never_runs_is_the_same_with_it_and_without(monkeypatch):
     spec = replace(spec_of("efficientnet-lite0"), exact=False)
-    monkeypatch.setattr("cam.batch.plan.spec_of", lambda name: spec)
+    monkeypatch.setattr("cam.batch.plan.spec_of", lambda name, options: spec)
     found = set()
     for installed in (False, True):
         monkeypatch.setattr("cam.batch.plan.has_openvino", lambda installed=installed: installed)
