@@ -13,7 +13,7 @@ from PIL import Image
 from cam.backends import Backend, Head
 from cam.backends.load import load
 from cam.errors import ModelError
-from cam.explanation import Attribution, Explanation, read_only
+from cam.explanation import Attribution, Explanation
 from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
 from cam.images.decode import convert_to_rgb
 from cam.images.open import open_image, resized, whole_size
@@ -135,11 +135,6 @@ class Model:
         return self.backend.batch_size
 
     @property
-    def traces(self) -> int:
-        """Count the graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self.backend.traces
-
-    @property
     def has_keras(self) -> bool:
         """Say whether the Keras network is built; else it is built when layers or gradients are asked for."""
         return self.backend.has_keras
@@ -211,7 +206,7 @@ class Model:
         views = self.views(detail=options.detail)
         inputs = [self._input(image, options.fit, view) for view in views]
         if method.linear_only:
-            maps = [self.backend.feature_maps(pixels) for pixels in inputs]
+            maps = [self.backend.feature_maps(pixels[np.newaxis])[0] for pixels in inputs]
             return self._explanation(maps, inputs, views, image.size)
         probes = [self.backend.probe(pixels, options.layer) for pixels in inputs]
         return Attribution(
@@ -260,15 +255,11 @@ class Model:
     def _explain_batch(self, images: list[Image.Image], fit: str) -> list[Explanation]:
         """Explain photos that have one input size by one pass."""
         inputs = [self._input(image, fit, SINGLE_VIEW[0]) for image in images]
-        maps, scores = self.backend.maps_and_scores(np.stack(inputs))
-        explained = [
+        maps = self.backend.feature_maps(np.stack(inputs))
+        return [
             self._explanation([own], [pixels], SINGLE_VIEW, image.size)
             for own, pixels, image in zip(maps, inputs, images, strict=True)
         ]
-        # Those that `Explanation.scores` would compute, where each photo would read all weights again.
-        for explanation, own in zip(explained, scores, strict=True):
-            vars(explanation)["scores"] = read_only(own)
-        return explained
 
     @property
     def _activation(self) -> str:
@@ -315,8 +306,8 @@ class Model:
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
-            maps = self.backend.feature_maps(pixels, passes=0)
-            explained = self._explanation([maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
+            maps = self.backend.feature_maps(pixels[np.newaxis], counted=False)
+            explained = self._explanation([*maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
             expected = self.head.output(explained.scores)
         else:
             expected = self.backend.expected_output(pixels)

@@ -137,10 +137,6 @@ class OpenVINOBackend:
         return self._passes + (self._keras.passes if self._keras else 0)
 
     @property
-    def traces(self) -> int:
-        return self._keras.traces if self._keras else 0
-
-    @property
     def layers(self) -> tuple[str, ...]:
         return self.keras.layers
 
@@ -148,19 +144,14 @@ class OpenVINOBackend:
     def offered_layers(self) -> tuple[str, ...]:
         return self.keras.offered_layers
 
-    def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        batch = np.ascontiguousarray(pixels[np.newaxis], np.float32)
+    def feature_maps(self, photos: np.ndarray, *, counted: bool = True) -> np.ndarray:
         with run_pass(self.turns):
             # A request of its own costs 0.1 ms and shares nothing with other threads; the results are copies.
-            (maps,) = self._compiled.create_infer_request().infer([batch], share_outputs=False).values()
+            request = self._compiled.create_infer_request()
+            (maps,) = request.infer([np.ascontiguousarray(photos, np.float32)], share_outputs=False).values()
         with self._lock:
-            self._passes += passes
-        return check_finite(maps[0].astype(np.float32, copy=False))
-
-    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        maps = np.stack([self.feature_maps(pixels) for pixels in batch])
-        means = maps.mean(axis=(1, 2), dtype=np.float64)
-        return maps, (means @ self.head.weight.astype(np.float64) + self.head.bias).astype(np.float32)
+            self._passes += len(photos) * counted
+        return check_finite(maps.astype(np.float32, copy=False))
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> "Probe":
         return self.keras.probe(pixels, layer)
@@ -175,7 +166,7 @@ class OpenVINOBackend:
 
 def check_maps(backend: Backend, pixels: np.ndarray, expected: np.ndarray) -> None:
     """Compare maps with those of the Keras network it was made of (RuntimeError if they differ)."""
-    found = backend.feature_maps(pixels, passes=0)
+    (found,) = backend.feature_maps(pixels[np.newaxis], counted=False)
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf
     if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise RuntimeError(f"OpenVINO's feature maps differ from TensorFlow's by {error:.2g}.")

@@ -56,15 +56,15 @@ def _scaled_stages(width: float, depth: float) -> list[_Stage]:
     ]
 
 
-def _conv(x, filters: int, kernel: int, name: str, *, stride: int = 1):
+def _conv(x: keras.KerasTensor, filters: int, kernel: int, name: str, *, stride: int = 1) -> keras.KerasTensor:
     return layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
 
 
-def _norm(x, name: str):
+def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.BatchNormalization(epsilon=1e-3, name=name)(x)
 
 
-def _block(x, stage: _Stage, stride: int, name: str):
+def _block(x: keras.KerasTensor, stage: _Stage, stride: int, name: str) -> keras.KerasTensor:
     """Expand (1x1), filter each channel (depthwise), project (1x1), and add the input where the shapes agree."""
     inputs = x
     if stage.expansion > 1:
@@ -146,12 +146,12 @@ def _transposed(tensor: np.ndarray, axes: tuple[int, ...], name: str) -> np.ndar
 
 def lite0(weights: Path) -> keras.Model:
     """EfficientNet-Lite0 with the weights of a PyTorch checkpoint."""
-    return _load(build_network(width=1.0, depth=1.0), weights)
+    return _load(weights, width=1.0, depth=1.0)
 
 
 def lite2(weights: Path) -> keras.Model:
     """EfficientNet-Lite2 with the weights of a PyTorch checkpoint."""
-    return _load(build_network(width=1.1, depth=1.2), weights)
+    return _load(weights, width=1.1, depth=1.2)
 
 
 def lite2_shuffled(weights: Path) -> keras.Model:
@@ -168,6 +168,7 @@ def lite2_shuffled(weights: Path) -> keras.Model:
     return network
 
 
-def _load(network: keras.Model, weights: Path) -> keras.Model:
+def _load(weights: Path, *, width: float, depth: float) -> keras.Model:
+    network = build_network(width, depth)
     set_weights(network, read_checkpoint(weights))
     return network

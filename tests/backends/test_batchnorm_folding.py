@@ -101,4 +101,6 @@ def test_the_embedded_network_has_no_norms_left_and_its_features_are_its_own(by_
     pixels = by_keras.noise()
     plain = keras.Model(network.graph.inputs[0], network._features)(pixels[np.newaxis], training=False)
     expected = np.asarray(plain)[0]
-    np.testing.assert_allclose(network.feature_maps(pixels), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        network.feature_maps(pixels[np.newaxis])[0], expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+    )
