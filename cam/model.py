@@ -30,7 +30,7 @@ Photo = Image.Image | np.ndarray | str | os.PathLike[str]
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
     "whole": lambda size, spec, scale: whole_size(size, round(spec.whole_size * scale), spec.stride),
-    "squash": lambda size, spec, scale: (round(spec.size * scale),) * 2,
+    "squash": lambda size, spec, scale: (round(spec.size * scale), round(spec.size * scale)),
     "given": lambda size, spec, scale: (round(size[0] * scale), round(size[1] * scale)),
 }
 _TOLERANCE = 1e-4
@@ -273,21 +273,16 @@ class Model:
     def _explanation(
         self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
     ) -> Explanation:
-        network, sizes = self.backend, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
-        features = maps[0]
-        if len(maps) > 1:
-            extents = [
-                photo_extent(one.shape, size, network.cell_stride) for one, size in zip(maps, sizes, strict=True)
-            ]
-            features = average_maps(maps, extents, [view.mirrored for view in views])
+        stride, sizes = self.backend.cell_stride, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        extents = [photo_extent(one.shape, size, stride) for one, size in zip(maps, sizes, strict=True)]
         return Explanation(
-            features,
+            average_maps(maps, extents, [view.mirrored for view in views]),
             self.head.weight,
             self.head.bias,
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
-            cell_stride=network.cell_stride,
+            cell_stride=stride,
             activation=self._activation,
             views=len(views),
             network=self.reference,

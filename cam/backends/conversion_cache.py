@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -99,13 +99,13 @@ def unpack(data: bytes) -> tuple[ConvertedNetwork, np.ndarray]:
         return _load(arrays), arrays["maps"]
 
 
-def _save(file: BinaryIO, converted: ConvertedNetwork, **more: np.ndarray) -> None:
+def _save(file: BinaryIO, converted: ConvertedNetwork, **more: Any) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
         **{name: getattr(converted, name) for name in _PLAIN},
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         "graph": np.frombuffer(converted.graph, np.uint8),
         "constants": converted.constants,
@@ -113,17 +113,20 @@ def _save(file: BinaryIO, converted: ConvertedNetwork, **more: np.ndarray) -> No
         "bias": converted.head.bias,
         "output": converted.output,
     }
-    np.savez(file, **arrays, **more)
+    np.savez(file, **arrays | more)
 
 
 def _load(arrays: Mapping[str, np.ndarray]) -> ConvertedNetwork:
-    about = json.loads(arrays["about"].tobytes())
+    about: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(arrays["about"].tobytes()).items()
+    }
     return ConvertedNetwork(
         graph=arrays["graph"].tobytes(),
         constants=arrays["constants"],
         head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),
         output=arrays["output"],
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
+        **about,
     )
 
 

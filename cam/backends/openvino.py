@@ -7,9 +7,9 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,11 +77,23 @@ def convert(network: "KerasBackend", pixels: np.ndarray) -> ConvertedNetwork:
         RuntimeError: OpenVINO cannot.
         OSError: no room for it in the folder of temporary files.
     """
-    model = import_openvino().convert_model(network.features.get_concrete_function())
-    graph, constants = _serialize(model)
-    head = Head(None, network.head.weight, network.head.bias, network.activation, network.head.one_unit)
-    sizes = (network.native_size, network.fixed_size, network.cell_stride, network.stride)
-    return ConvertedNetwork(graph, constants, head, *sizes, photo_digest(pixels), network.output(pixels))
+    assert network.head is not None
+    openvino = import_openvino()
+    model = openvino.convert_model(network.features.get_concrete_function())
+    with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
+        graph, constants = Path(folder, "network.xml"), Path(folder, "network.bin")
+        openvino.serialize(model, str(graph), str(constants))
+        return ConvertedNetwork(
+            graph.read_bytes(),
+            np.fromfile(constants, np.uint8),
+            replace(network.head, features=None),
+            network.native_size,
+            network.fixed_size,
+            network.cell_stride,
+            network.stride,
+            photo_digest(pixels),
+            network.output(pixels),
+        )
 
 
 class OpenVINOBackend:
@@ -170,10 +182,3 @@ def check_maps(backend: Backend, pixels: np.ndarray, expected: np.ndarray) -> No
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf
     if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise RuntimeError(f"OpenVINO's feature maps differ from TensorFlow's by {error:.2g}.")
-
-
-def _serialize(model: Any) -> tuple[bytes, np.ndarray]:
-    with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
-        graph, constants = Path(folder, "network.xml"), Path(folder, "network.bin")
-        import_openvino().serialize(model, str(graph), str(constants))
-        return graph.read_bytes(), np.fromfile(constants, np.uint8)

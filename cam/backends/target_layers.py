@@ -4,6 +4,7 @@ All of it by shape inference; nothing is run. The networks here are flat (see `c
 """
 
 import math
+from typing import Any
 
 import keras
 
@@ -52,7 +53,7 @@ def offered_layers(network: keras.Model) -> tuple[str, ...]:
     """
     maps, necks = map_tensors(network), _bottlenecks(network)
     shapes = _shapes(network, _SIDES[0])
-    by_size: dict[tuple[bool, int], str] = {}
+    by_size = {}
     for name, tensor in maps.items():
         if id(tensor) in necks:
             wide = id(tensor) in shapes
@@ -95,7 +96,7 @@ def _bottlenecks(network: keras.Model) -> set[int]:
     return necks
 
 
-def _shapes(network: keras.Model, side: int) -> dict[int, tuple[int | None, ...]]:
+def _shapes(network: keras.Model, side: int) -> dict[int, tuple[Any, ...]]:
     """Infer the shape of each tensor, by its id, for photos of side x side pixels; some have none."""
     channels, _ = input_form(network)
     inputs = network.inputs[0]

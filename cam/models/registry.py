@@ -56,7 +56,7 @@ class LibraryOptions:
 class ModelSpec:
     """One network: how to build it, how it sees a photo, and what to say about it.
 
-    What may be None is so only in the row of somebody's own network, until it is loaded and the gaps are guessed.
+    Numbers are 0 and names "" only in the row of a custom model, until it is loaded and the gaps are guessed.
 
     Attributes:
         name: what `load_model` takes.
@@ -64,13 +64,13 @@ class ModelSpec:
         source: where its weights come from.
         builder: "module:function" that takes the path of the weights and returns the Keras network, with scores or
             probabilities as its one output; where `architecture` is given, that comes before the path.
+        licence: of the weights.
         preprocessing: from RGB 0..255 to what the network was trained on, a name in
             `cam.models.preprocessing.PREPROCESSINGS`.
         size: side in pixels of the square it was trained for, used by `fit="squash"`.
         whole_size: side in pixels of the square whose area a whole photo is given, used by `fit="whole"`.
         stride: pixels of its input between neighbouring cells of its last feature maps.
         parameters: how many numbers were trained; running averages do not count.
-        licence: of the weights.
         top1: published top-1 on ImageNet's validation photos, in percent; None where nothing was published.
         trained: whether its weights were learned; where they were not, it is never shown instead of another.
         exact: whether its head is linear, so that it has class activation maps; others get their maps by gradients.
@@ -84,12 +84,12 @@ class ModelSpec:
     title: str
     source: Source
     builder: str
-    preprocessing: str | None
-    size: int | None
-    whole_size: int | None
-    stride: int | None
-    parameters: int | None
     licence: str
+    preprocessing: str = ""
+    size: int = 0
+    whole_size: int = 0
+    stride: int = 0
+    parameters: int = 0
     top1: float | None = None
     trained: bool = True
     exact: bool | None = True
@@ -213,11 +213,6 @@ def custom_spec(model: CustomModel) -> ModelSpec:
         builder="cam.custom_models.load:open_custom_model",
         licence="your own",
         sidecar=model.sidecar,
-        preprocessing=None,
-        size=None,
-        whole_size=None,
-        stride=None,
-        parameters=None,
         exact=None,
     )
 
