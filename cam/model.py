@@ -233,8 +233,10 @@ class Model:
         found: dict[int, Explanation] = {}
         sizes = [self.input_size(photo.size, fit=fit) for photo in photos]
         for places in group_batches(range(len(photos)), sizes.__getitem__, self.batch_size):
-            explained = self._explain_batch([photos[place] for place in places], fit)
-            found.update(zip(places, explained, strict=True))
+            inputs = [self._input(photos[place], fit, SINGLE_VIEW[0]) for place in places]
+            maps = self.backend.feature_maps(np.stack(inputs))
+            for place, own, pixels in zip(places, maps, inputs, strict=True):
+                found[place] = self._explanation([own], [pixels], SINGLE_VIEW, photos[place].size)
         return [_attach(photo, found[place]) for place, photo in enumerate(photos)]
 
     def input_size(self, size: tuple[int, int], *, fit: str = "whole") -> tuple[int, int]:
@@ -251,15 +253,6 @@ class Model:
         if method.linear_only and options.layer is not None:
             raise ModelError(f"{method.title} is made at the last layer only. Leave the layer out, or use LayerCAM.")
         return method
-
-    def _explain_batch(self, images: list[Image.Image], fit: str) -> list[Explanation]:
-        """Explain photos that have one input size by one pass."""
-        inputs = [self._input(image, fit, SINGLE_VIEW[0]) for image in images]
-        maps = self.backend.feature_maps(np.stack(inputs))
-        return [
-            self._explanation([own], [pixels], SINGLE_VIEW, image.size)
-            for own, pixels, image in zip(maps, inputs, images, strict=True)
-        ]
 
     @property
     def _activation(self) -> str:

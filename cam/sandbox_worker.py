@@ -89,7 +89,7 @@ def _give_memory_back() -> None:
 def _limit(memory_bytes: int | None, cpu_seconds: int | None) -> None:
     """Limit what the next call may use; Windows has no such limits, and there the parent's clock is the only one.
 
-    A call with limits is of a photo or of somebody's file, and lets other processes go first; the others build networks.
+    Calls with limits are of photos and of files of others, and let other processes go first; the rest build networks.
     """
     if sys.platform == "win32":
         return
