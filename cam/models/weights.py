@@ -63,15 +63,10 @@ class Wheel:
         return path if path.is_file() else None
 
     def is_whole(self) -> bool:
-        """True if the package is installed; pip has checked it then."""
+        # What is installed has been checked by pip.
         return self.find() is not None
 
     def require(self) -> Path:
-        """The file's place.
-
-        Raises:
-            ModelError: the package is not installed.
-        """
         path = self.find()
         if path is None:
             raise ModelError(
@@ -81,7 +76,7 @@ class Wheel:
         return path
 
     def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
-        """The file's place: a package is brought by pip alone (ModelError where it is missing)."""
+        # A package is brought by pip alone.
         return self.require()
 
     @property
@@ -126,15 +121,9 @@ class KerasFile:
         return self.path if self.path.is_file() and not _is_foreign(keras_home()) else None
 
     def is_whole(self) -> bool:
-        """True if the file is here and its contents are right."""
         return self.find() is not None and self._is_right()
 
     def require(self) -> Path:
-        """The file's place, after its contents were checked.
-
-        Raises:
-            ModelError: the file is missing or is not the one that it should be.
-        """
         self._refuse_foreign()
         if self.find() is None:
             raise ModelError(
@@ -150,14 +139,7 @@ class KerasFile:
         return self.path
 
     def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
-        """Fetch the file into the Keras cache and check it; it takes its place only when whole and right.
-
-        Args:
-            progress: called with the share that has arrived, 0 to 1, as it arrives.
-
-        Raises:
-            ModelError: no network, an interrupted or wrong download, or no room; nothing is left as if whole.
-        """
+        """Fetch the file into the Keras cache; it takes its place only when whole and right (ModelError)."""
         import requests
 
         self._refuse_foreign()
