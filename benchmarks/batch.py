@@ -60,7 +60,7 @@ def bare(model, plan: Plan, threads: int = 1) -> dict[str, float]:
     network = model.backend
 
     def passed(batch: np.ndarray) -> None:
-        network.feature_maps(batch[0]) if model.batch_size == 1 else network.maps_and_scores(batch)
+        network.feature_maps(batch)
 
     passed(prepared[0])
     with ThreadPoolExecutor(threads) as pool:

@@ -93,7 +93,7 @@ def litert(network: KerasBackend, pixels: np.ndarray):
 
 def openvino_any(network: KerasBackend, pixels: np.ndarray):
     quick = openvino.OpenVINOBackend(openvino.convert(network, pixels[0]), lambda: network)
-    return lambda: quick.feature_maps(pixels[0])[np.newaxis]
+    return lambda: quick.feature_maps(pixels)
 
 
 def openvino_fixed(network: KerasBackend, pixels: np.ndarray):

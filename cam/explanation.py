@@ -83,7 +83,10 @@ class Scored:
         input_size: (width, height) in pixels of the network's input; of several views, that of the largest.
         cell_stride: pixels of the input between neighbouring cells, (down, across); None: the cells share the photo
             evenly.
+        features: float32 (h, w, K), the activations that the maps are made of; of several views, their mean in an
+            `Explanation`, those of the largest in an `Attribution`.
         activation: "softmax", or "sigmoid" where each class has a probability of its own.
+        passes: how often the network is run for the map of one more class.
         views: the number of inputs, at several sizes and mirrored, that were made of the photo.
         exact: whether the mean of a class's map plus its bias is its score.
         method: the row of `cam.methods.METHODS` that its maps are made by.
@@ -94,8 +97,10 @@ class Scored:
     labels: Labels
     image_size: tuple[int, int]
     input_size: tuple[int, int]
+    features: np.ndarray
     cell_stride: tuple[float, float] | None
     activation: str
+    passes: int
     views: int
     exact: bool
     method: Method
@@ -125,8 +130,12 @@ class Scored:
         order = np.argsort(-self.scores, kind="stable")[: max(0, k)]
         return [self.prediction(int(index)) for index in order]
 
-    def class_map(self, wanted: int | str | Prediction) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
         """float32 (h, w), signed: the evidence in each cell for or against a class (LabelError if there is none)."""
+        raise NotImplementedError
+
+    def has_map(self, wanted: int | str | Prediction) -> bool:
+        """Say whether the map of a class is there already, so that asking for it costs no pass."""
         raise NotImplementedError
 
     def heatmap(self, wanted: int | str | Prediction, *, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -172,7 +181,7 @@ class Scored:
         return render.overlay(photo, heatmap) if photo else render.heat_layer(heatmap)
 
     def _is_cheap(self, best: Prediction) -> bool:
-        return True
+        return self.has_map(best)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +191,6 @@ class Explanation(Scored):
     Pickled, it leaves out the photo, and the weights where `network` says how to load them again.
 
     Attributes (besides those of `Scored`):
-        features: float32 (h, w, K), the last feature maps, before global average pooling; of several views, their mean.
         weight: float32 (K, classes), of the dense layer; shared with the network.
         bias: float32 (classes,).
         network: the name by which `load_model` finds the network; None where it came from elsewhere.
@@ -202,6 +210,7 @@ class Explanation(Scored):
 
     exact = True
     method = METHODS["cam"]
+    passes = 0
 
     def __post_init__(self) -> None:
         self._protect()
@@ -211,7 +220,7 @@ class Explanation(Scored):
         """float32 (classes,): the logits, summed in float64 so that they are right to the last digit."""
         return read_only(_scores(self.features, self.weight, self.bias))
 
-    def class_map(self, wanted: int | str | Prediction) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
         """float32 (h, w), signed, in units of the score: what each cell adds to the class's score.
 
         Its mean plus the class's bias is the score.
@@ -221,6 +230,9 @@ class Explanation(Scored):
             ModelError: this was pickled elsewhere, and its network cannot be loaded here.
         """
         return self.features @ self.weight[:, self.class_index(wanted)]
+
+    def has_map(self, wanted: int | str | Prediction) -> bool:
+        return self.class_index(wanted) >= 0
 
     def _protect(self) -> None:
         for name in ("features", "weight", "bias", "scores"):
@@ -280,10 +292,6 @@ class Attribution(Scored):
 
     For networks without a linear head, and to compare methods on the same photo. Pickled, it keeps the maps that were
     made; others cannot be made then.
-
-    Attributes (besides those of `Scored`):
-        features: float32 (h, w, K): the layer's activations, those of the largest view.
-        passes: how often the network is run for the map of one more class.
     """
 
     exact = False
@@ -312,7 +320,7 @@ class Attribution(Scored):
         self.features = read_only(finest.features)
         self.scores = read_only(np.mean([probe.scores for probe in self._probes], axis=0))
 
-    def class_map(self, wanted: int | str | Prediction, *, report: Report | None = None) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
         """float32 (h, w): the method's map of a class, computed once; signed where `method.signed` says so.
 
         Args:
@@ -329,11 +337,10 @@ class Attribution(Scored):
         # Whoever wants a map that is just being made waits for it, instead of making it again.
         with making:
             if index not in self._maps:
-                self._maps[index] = self._compute_map(index, report or no_report)
+                self._maps[index] = self._compute_map(index, report)
             return self._maps[index]
 
     def has_map(self, wanted: int | str | Prediction) -> bool:
-        """Whether the map of a class is there already, so that asking for it costs nothing."""
         return self._key(wanted) in self._maps
 
     def _key(self, wanted: int | str | Prediction) -> int:
@@ -354,8 +361,6 @@ class Attribution(Scored):
             start = done
             maps.append(self.method.compute(probe, index, lambda n, _, start=start: report(start + n, self.passes)))
             done += self.method.passes(probe.features.shape[-1])
-        if len(maps) == 1:
-            return read_only(maps[0])
         if self.method.shared:
             most = max(made.size for made in maps)
             maps = [made * (made.size / most) for made in maps]

@@ -47,7 +47,7 @@ def make_figure(
         axes.imshow(np.asarray(pixels))
         axes.set_title(textwrap.fill(caption, round(side * _TITLE_LETTERS)), loc="left", fontsize=15, parse_math=False)
         axes.set_axis_off()
-    scale = ScalarMappable(Normalize(0.0, max(maximum, np.finfo(np.float32).tiny)), colormap)
+    scale = ScalarMappable(Normalize(0.0, max(maximum, float(np.finfo(np.float32).tiny))), colormap)
     bar = drawing.colorbar(scale, ax=[left, right], fraction=0.025, pad=0.015)
     bar.set_label("evidence for the class (units of the score)", fontsize=11)
     drawing.supxlabel(textwrap.fill(note, _NOTE_LETTERS), fontsize=10, parse_math=False)

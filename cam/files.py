@@ -2,9 +2,10 @@
 
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Where a spreadsheet may begin a cell: at the start of a line and after a separator, quotes and spaces aside.
@@ -39,6 +40,15 @@ def write_file(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write a file by `replace_file`."""
     with replace_file(path, durable=durable) as part:
         part.write_bytes(content)
+
+
+def remove_abandoned(folder: Path, seconds: float) -> None:
+    """Remove from a folder the parts that `replace_file` left in killed programs: unchanged for so many seconds."""
+    for part in folder.glob(".*.part"):
+        # Its program, or another one that removes it, may have done so at this moment.
+        with suppress(FileNotFoundError):
+            if time.time() - part.stat().st_mtime > seconds:
+                part.unlink()
 
 
 def escape_formulas(text: str) -> str:

@@ -103,7 +103,7 @@ def estimate_cost(views: tuple[View, ...]) -> float:
 
 
 def average_maps(maps: list[np.ndarray], extents: list[Extent], mirrored: list[bool]) -> np.ndarray:
-    """float32 (h, w, ...): the mean of maps (h_i, w_i, ...) of several views, on the grid with most cells.
+    """float32 (h, w, ...): the mean of maps (h_i, w_i, ...) of one or several views, on the grid with most cells.
 
     The mean of every map is kept exactly. So the mean of the averaged class map plus the bias is the mean of the views'
     scores, and the averaged feature maps with the network's own weights give both.
@@ -113,6 +113,8 @@ def average_maps(maps: list[np.ndarray], extents: list[Extent], mirrored: list[b
         extents: the part of each that is the photo (see `photo_extent`).
         mirrored: for each, whether the view was mirrored; its map is turned back.
     """
+    if len(maps) == 1 and not mirrored[0]:
+        return maps[0]
     finest = max(range(len(maps)), key=lambda i: maps[i].shape[0] * maps[i].shape[1])
     rows, columns = maps[finest].shape[:2]
     left, top, right, bottom = extents[finest]

@@ -22,7 +22,7 @@ class Labels:
         if len(set(map(str.casefold, self.names))) != len(self.names) or len(self.names) != len(self.synonyms):
             raise ValueError("class names must be unique, with one tuple of synonyms each")
 
-    def __reduce__(self) -> tuple[Callable[..., "Labels"], tuple]:
+    def __reduce__(self) -> tuple[Callable[..., "Labels"], tuple[object, ...]]:
         # Every process has ImageNet's names, which would be most of a pickled explanation.
         if self is imagenet_labels():
             return imagenet_labels, ()

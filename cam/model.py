@@ -13,7 +13,7 @@ from PIL import Image
 from cam.backends import Backend, Head
 from cam.backends.load import load
 from cam.errors import ModelError
-from cam.explanation import Attribution, ExplainOptions, Explanation, read_only
+from cam.explanation import Attribution, ExplainOptions, Explanation
 from cam.heatmap import MULTIVIEW, SINGLE_VIEW, View, average_maps, photo_extent
 from cam.images.decode import convert_to_rgb
 from cam.images.open import open_image, resized, whole_size
@@ -30,7 +30,7 @@ Photo = Image.Image | np.ndarray | str | os.PathLike[str]
 # How a photo becomes the network's input: (photo's size, network, scale) -> (width, height) in pixels.
 _FITS: dict[str, Callable[[tuple[int, int], ModelSpec, float], tuple[int, int]]] = {
     "whole": lambda size, spec, scale: whole_size(size, round(spec.whole_size * scale), spec.stride),
-    "squash": lambda size, spec, scale: (round(spec.size * scale),) * 2,
+    "squash": lambda size, spec, scale: (round(spec.size * scale), round(spec.size * scale)),
     "given": lambda size, spec, scale: (round(size[0] * scale), round(size[1] * scale)),
 }
 _TOLERANCE = 1e-4
@@ -111,11 +111,6 @@ class Model:
         return self.backend.batch_size
 
     @property
-    def traces(self) -> int:
-        """Count the graphs that TensorFlow has built for the exact maps: one for all shapes of photo."""
-        return self.backend.traces
-
-    @property
     def has_keras(self) -> bool:
         """Say whether the Keras network is built; else it is built when layers or gradients are asked for."""
         return self.backend.has_keras
@@ -187,7 +182,7 @@ class Model:
         views = self.views(detail=options.detail)
         inputs = [self._input(image, options.fit, view) for view in views]
         if method.linear_only:
-            maps = [self.backend.feature_maps(pixels) for pixels in inputs]
+            maps = [self.backend.feature_maps(pixels[np.newaxis])[0] for pixels in inputs]
             return self._explanation(maps, inputs, views, image.size)
         probes = [self.backend.probe(pixels, options.layer) for pixels in inputs]
         return Attribution(
@@ -214,8 +209,10 @@ class Model:
         found: dict[int, Explanation] = {}
         sizes = [self.input_size(photo.size, fit=fit) for photo in photos]
         for places in group_batches(range(len(photos)), sizes.__getitem__, self.batch_size):
-            explained = self._explain_batch([photos[place] for place in places], fit)
-            found.update(zip(places, explained, strict=True))
+            inputs = [self._input(photos[place], fit, SINGLE_VIEW[0]) for place in places]
+            maps = self.backend.feature_maps(np.stack(inputs))
+            for place, own, pixels in zip(places, maps, inputs, strict=True):
+                found[place] = self._explanation([own], [pixels], SINGLE_VIEW, photos[place].size)
         return [_attach(photo, found[place]) for place, photo in enumerate(photos)]
 
     def input_size(self, size: tuple[int, int], *, fit: str = "whole") -> tuple[int, int]:
@@ -233,19 +230,6 @@ class Model:
             raise ModelError(f"{method.title} is made at the last layer only. Leave the layer out, or use LayerCAM.")
         return method
 
-    def _explain_batch(self, images: list[Image.Image], fit: str) -> list[Explanation]:
-        """Explain photos that have one input size by one pass."""
-        inputs = [self._input(image, fit, SINGLE_VIEW[0]) for image in images]
-        maps, scores = self.backend.maps_and_scores(np.stack(inputs))
-        explained = [
-            self._explanation([own], [pixels], SINGLE_VIEW, image.size)
-            for own, pixels, image in zip(maps, inputs, images, strict=True)
-        ]
-        # Those that `Explanation.scores` would compute, where each photo would read all weights again.
-        for explanation, own in zip(explained, scores, strict=True):
-            vars(explanation)["scores"] = read_only(own)
-        return explained
-
     @property
     def _activation(self) -> str:
         return "sigmoid" if self.backend.activation == "sigmoid" else "softmax"
@@ -258,21 +242,16 @@ class Model:
     def _explanation(
         self, maps: list[np.ndarray], inputs: list[np.ndarray], views: tuple[View, ...], image_size: tuple[int, int]
     ) -> Explanation:
-        network, sizes = self.backend, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
-        features = maps[0]
-        if len(maps) > 1:
-            extents = [
-                photo_extent(one.shape, size, network.cell_stride) for one, size in zip(maps, sizes, strict=True)
-            ]
-            features = average_maps(maps, extents, [view.mirrored for view in views])
+        stride, sizes = self.backend.cell_stride, [(pixels.shape[1], pixels.shape[0]) for pixels in inputs]
+        extents = [photo_extent(one.shape, size, stride) for one, size in zip(maps, sizes, strict=True)]
         return Explanation(
-            features,
+            average_maps(maps, extents, [view.mirrored for view in views]),
             self.head.weight,
             self.head.bias,
             self.labels,
             image_size,
             max(sizes, key=lambda size: size[0] * size[1]),
-            cell_stride=network.cell_stride,
+            cell_stride=stride,
             activation=self._activation,
             views=len(views),
             network=self.reference,
@@ -291,8 +270,8 @@ class Model:
         if not np.isfinite(output).all():
             raise ModelError(f"{self.spec.title} cannot be explained exactly: its own scores are not all numbers.")
         if self.exact:
-            maps = self.backend.feature_maps(pixels, passes=0)
-            explained = self._explanation([maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
+            maps = self.backend.feature_maps(pixels[np.newaxis], counted=False)
+            explained = self._explanation([*maps], [pixels], SINGLE_VIEW, (pixels.shape[1], pixels.shape[0]))
             expected = self.head.output(explained.scores)
         else:
             expected = self.backend.expected_output(pixels)

@@ -44,7 +44,6 @@ def normalize_heat(heatmap: np.ndarray, maximum: float | None = None) -> np.ndar
     return np.minimum(positive / top, 1.0) if top > 0 else np.zeros_like(positive)
 
 
-@cache
 def palette(colormap: str) -> np.ndarray:
     """uint8 (256, 3): the RGB colours of a scale from 0 to 1 (ValueError if it is none of `COLORMAPS`)."""
     names = [row.name for row in COLORMAPS]
@@ -55,21 +54,19 @@ def palette(colormap: str) -> np.ndarray:
 
 def heat_layer(heatmap: np.ndarray, colormap: str = "inferno", *, maximum: float | None = None) -> Image.Image:
     """The coloured heat alone, a palette image of the heatmap's size: 256 steps from no evidence to the maximum."""
-    layer = Image.fromarray(np.rint(normalize_heat(heatmap, maximum) * 255).astype(np.uint8))
-    layer.putpalette(palette(colormap).tobytes())
-    return layer
+    return _draw_steps(normalize_heat(heatmap, maximum) * 255, palette(colormap))
 
 
 # Diverging, dark in the middle like the scale of the heat, safe for colour-blind eyes: blue against, yellow for.
 SIGNED_COLORMAP = "managua_r"
 
 
-@cache
 def signed_palette() -> np.ndarray:
     """uint8 (256, 3): the RGB colours of the signed scale, 0 the most against, 255 the most for."""
     return _colours(SIGNED_COLORMAP)
 
 
+@cache
 def _colours(name: str) -> np.ndarray:
     # Takes longer to import than all of ClassCam, and the page can be seen before a map is.
     import matplotlib
@@ -93,9 +90,13 @@ def signed_layer(heatmap: np.ndarray, limit: float | None = None) -> Image.Image
     if limit is not None and not limit > 0:
         raise ValueError(f"limit must be above 0, not {limit}")
     limit = limit or float(np.abs(heatmap).max()) or 1.0
-    steps = np.rint((np.clip(heatmap / limit, -1.0, 1.0) + 1.0) * 127.5)
-    layer = Image.fromarray(steps.astype(np.uint8))
-    layer.putpalette(signed_palette().tobytes())
+    return _draw_steps((np.clip(heatmap / limit, -1.0, 1.0) + 1.0) * 127.5, signed_palette())
+
+
+def _draw_steps(steps: np.ndarray, colours: np.ndarray) -> Image.Image:
+    """A palette image of float (height, width), 0..255, in the colours of uint8 (256, 3)."""
+    layer = Image.fromarray(np.rint(steps).astype(np.uint8))
+    layer.putpalette(colours.tobytes())
     return layer
 
 

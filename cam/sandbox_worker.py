@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 HEAD = struct.Struct("<BQ")
 DONE, REFUSED, NO_MEMORY, FAILED = range(4)
+_NICE = 5
 # PR_SET_PDEATHSIG of Linux.
 _SIGNAL_WHEN_PARENT_ENDS = 1
 
@@ -30,7 +31,7 @@ def main() -> int:
     calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Libraries that say something on standard output do not say it in the answer.
     os.dup2(2, 1)
-    _stand_back()
+    _end_with_parent()
     sys.path[:] = sys.argv[1:]
     # A child that imports TensorFlow and ends is faster without; see below for the others.
     gc.disable()
@@ -67,10 +68,8 @@ def _answer(calls: BinaryIO) -> tuple[int, list[bytes]]:
         return FAILED, [traceback.format_exc().encode(errors="replace")]
 
 
-def _stand_back() -> None:
-    """Let other processes go first, and end with the thread that started this one; as far as the system can do that."""
-    if sys.platform != "win32":
-        os.nice(5)
+def _end_with_parent() -> None:
+    """End with the thread that started this one, as far as the system can do that."""
     if sys.platform == "linux":
         import ctypes
 
@@ -89,10 +88,16 @@ def _give_memory_back() -> None:
 
 
 def _limit(memory_bytes: int | None, cpu_seconds: int | None) -> None:
-    """Limit what the next call may use; Windows has no such limits, and there the parent's clock is the only one."""
+    """Limit what the next call may use; Windows has no such limits, and there the parent's clock is the only one.
+
+    Calls with limits are of photos and of files of others, and let other processes go first; the rest build networks.
+    """
     if sys.platform == "win32":
         return
     import resource
+
+    if cpu_seconds is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
     def limit(kind: int, most: int | None) -> None:
         hard = resource.getrlimit(kind)[1]

@@ -255,6 +255,6 @@ def resnet50(resnet50_home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(resnet50_home))
         md5 = hashlib.md5(spec.source.path.read_bytes()).hexdigest()
-        patched = dataclasses.replace(spec, source=dataclasses.replace(spec.source, md5=md5))
+        patched = dataclasses.replace(spec, source=dataclasses.replace(spec.source, checksum=md5))
         patch.setattr(registry, "_SPECS", tuple(patched if row is spec else row for row in registry._SPECS))
         return cam.load_model("resnet50", options=library_options())

@@ -59,7 +59,7 @@ def felt(request) -> tuple[str, dict[tuple[int, int], Felt]]:
 
 def measured(network: KerasBackend, preprocess, size: tuple[int, int]) -> Felt:
     photos, patches = patched(size)
-    (base, *others), _ = network.maps_and_scores(np.stack([preprocess(photo) for photo in photos]))
+    base, *others = network.feature_maps(np.stack([preprocess(photo) for photo in photos]))
     changes = [changed(base, maps) for maps in others]
     span = photo_extent(base.shape, size, network.cell_stride)
     return Felt(

@@ -97,9 +97,10 @@ def test_a_hundred_megabytes_come_back():
     assert call_in_child("program_in_child:large") == bytes(range(256)) * 400_000
 
 
-def test_it_is_another_process_which_lets_others_go_first():
-    process, nice = map(int, call_in_child("program_in_child:about").split())
-    assert process != os.getpid() and nice == min(os.nice(0) + 5, 19)
+@pytest.mark.parametrize(("limits", "least"), [(Limits(), 0), (Limits(cpu_seconds=60), 5)])
+def test_it_is_another_process_which_lets_others_go_first_where_it_has_limits(limits, least):
+    process, nice = map(int, call_in_child("program_in_child:about", limits=limits).split())
+    assert process != os.getpid() and nice == max(os.nice(0), least)
 
 
 @pytest.mark.parametrize("kind", ["model", "label"])

@@ -32,23 +32,27 @@ def write(places: Path, name: str, text: str) -> None:
 
 
 def test_the_defaults():
-    assert read_settings({}) == Settings() == Settings(
-        access_code=None,
-        hosts=(),
-        address=(),
-        downloads=True,
-        photo_mb=50,
-        photo_megapixels=40,
-        decodes=2,
-        passes=None,
-        kept_hours=1,
-        kept_results=128,
-        models=None,
-        model_files=(),
-        model_mb=1024,
-        cache=None,
-        log="off",
-        metrics=False,
+    assert (
+        read_settings({})
+        == Settings()
+        == Settings(
+            access_code=None,
+            hosts=(),
+            address=(),
+            downloads=True,
+            photo_mb=50,
+            photo_megapixels=40,
+            decodes=2,
+            passes=None,
+            kept_hours=1,
+            kept_results=128,
+            models=None,
+            model_files=(),
+            model_mb=1024,
+            cache=None,
+            log="off",
+            metrics=False,
+        )
     )
 
 

@@ -66,7 +66,9 @@ def hottest(heatmap: np.ndarray, share: float) -> np.ndarray:
     Raises:
         ValueError: the heatmap is not two-dimensional and finite, or the share is outside 0..1.
     """
-    return _first(_ranks(heatmap), share)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"share must be between 0 and 1, not {share}")
+    return _ranks(heatmap) < round(share * heatmap.size)
 
 
 def _ranks(heatmap: np.ndarray) -> np.ndarray:
@@ -77,10 +79,11 @@ def _ranks(heatmap: np.ndarray) -> np.ndarray:
     return ranks.reshape(heatmap.shape)
 
 
-def _first(ranks: np.ndarray, share: float) -> np.ndarray:
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"share must be between 0 and 1, not {share}")
-    return ranks < round(share * ranks.size)
+def _growing_regions(heatmap: np.ndarray, steps: int) -> Iterator[np.ndarray]:
+    """Yield bool (height, width): the hottest 0, 1/steps, ... and all of the pixels."""
+    ranks = _ranks(heatmap)
+    for step in range(steps + 1):
+        yield ranks < round(step / steps * ranks.size)
 
 
 def random_heat(size: tuple[int, int], cells: tuple[int, int], seed: int) -> np.ndarray:
@@ -126,9 +129,8 @@ def deletion(
 
     It falls fast where the heat is what the score needs: the smaller the area under the curve, the better the map.
     """
-    ranks = _ranks(heatmap)
-    for step in range(steps + 1):
-        yield score(cover(image, _first(ranks, step / steps), fill))
+    for region in _growing_regions(heatmap, steps):
+        yield score(cover(image, region, fill))
 
 
 def insertion(
@@ -138,9 +140,8 @@ def insertion(
 
     It rises fast where the heat is enough for the score: the larger the area under the curve, the better the map.
     """
-    ranks = _ranks(heatmap)
-    for step in range(steps + 1):
-        yield score(cover(image, ~_first(ranks, step / steps), fill))
+    for region in _growing_regions(heatmap, steps):
+        yield score(cover(image, ~region, fill))
 
 
 def curve_area(scores: Sequence[float]) -> float:

@@ -99,10 +99,6 @@ class Backend(Protocol):
         """Count the forward passes run for photos so far."""
 
     @property
-    def traces(self) -> int:
-        """Count the graphs that TensorFlow has built for the exact maps: one serves all shapes of photo."""
-
-    @property
     def layers(self) -> tuple[str, ...]:
         """Name the layers that a heat map can be taken from, in the order of the graph."""
 
@@ -110,11 +106,8 @@ class Backend(Protocol):
     def offered_layers(self) -> tuple[str, ...]:
         """Name a few of `layers` that make sense, the best one last."""
 
-    def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        """Compute float32 (h, w, K), the feature maps that the head averages; counts as `passes`."""
-
-    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute feature maps (n, h, w, K) and scores (n, classes), both float32, of (n, height, width, 3)."""
+    def feature_maps(self, photos: np.ndarray, *, counted: bool = True) -> np.ndarray:
+        """Compute float32 (n, h, w, K), the maps that the head averages, of (n, height, width, 3): n passes."""
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> "Probe":
         """Probe a photo at a layer, None for the last one (ModelError: there is no such layer)."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from cam.backends import LINEAR
 from cam.backends.classifier_head import scale_and_shift
-from cam.backends.graph import activation_of, kind, nodes, rebuild
+from cam.backends.graph import Node, activation_of, copy_layer, kind, nodes, rebuild
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 
@@ -54,7 +54,7 @@ def _pairs(network: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
     return pairs
 
 
-def _is_norm(node: Any) -> bool:
+def _is_norm(node: Node) -> bool:
     layer = node.operation
     channels_last = kind(layer) == "BatchNormalization" and layer.axis in (-1, len(node.outputs[0].shape) - 1)
     return channels_last and layer.compute_dtype == "float32"
@@ -73,12 +73,9 @@ def _twin(convolution: keras.Layer, norm: keras.layers.BatchNormalization) -> ke
     kernel = np.asarray(convolution.kernel).astype(np.float64)
     bias = np.asarray(convolution.bias).astype(np.float64) if convolution.use_bias else 0.0
     # The last axes are the channels of the result: one, or of each input channel the few that are made of it.
-    shape = kernel.shape[2:] if kind(convolution) == "DepthwiseConv2D" else (-1,)
+    depthwise = kind(convolution) == "DepthwiseConv2D"
+    shape = kernel.shape[2:] if depthwise else (-1,)
     # The weights are overwritten at once, and random ones would take most of the time.
-    zeros = {"kernel_initializer": "zeros", "depthwise_initializer": "zeros"}
-    config = convolution.get_config()
-    config |= {name: value for name, value in zeros.items() if name in config} | {"use_bias": True}
-    twin = type(convolution).from_config(config)
-    twin.build_from_config(convolution.get_build_config())
-    twin.set_weights([kernel * scale.reshape(shape), scale * bias + shift])
-    return twin
+    initializer = "depthwise_initializer" if depthwise else "kernel_initializer"
+    changes = {"use_bias": True, initializer: "zeros"}
+    return copy_layer(convolution, changes, [kernel * scale.reshape(shape), scale * bias + shift])

@@ -8,7 +8,9 @@ import numpy as np
 
 from cam.backends import LINEAR, SIGMOID, SOFTMAX, Head
 from cam.backends.graph import (
+    Node,
     activation_of,
+    cast,
     describe_layer,
     inline_networks,
     input_form,
@@ -71,9 +73,7 @@ def score_tensor(network: keras.Model) -> tuple[keras.KerasTensor, str]:
     if activation == LINEAR and kind(layer) in ("Dense", "Conv2D") and own in _PROBABILITIES:
         if own == SIGMOID or tensor.shape[-1] == output.shape[-1]:
             tensor, activation = _preactivation(layer, producer(tensor).input_tensors[0]), own
-    scores = output if activation == LINEAR else _replay_views(tensor, views)
-    if scores.dtype != "float32":
-        scores = keras.ops.cast(scores, "float32")
+    scores = cast(output if activation == LINEAR else _replay_views(tensor, views), "float32")
     if output.shape[1] > 1:
         return scores, activation
     return keras.ops.multiply(scores, _HALVES), _two_class_activation(activation, layer)
@@ -91,7 +91,7 @@ def _output(network: keras.Model, why: str) -> keras.KerasTensor:
     return network.outputs[0]
 
 
-def _through_views(tensor: keras.KerasTensor) -> tuple[keras.KerasTensor, list]:
+def _through_views(tensor: keras.KerasTensor) -> tuple[keras.KerasTensor, list[Node]]:
     """Go back past the layers that leave all numbers as they are; list their calls, the last one first."""
     views = []
     while is_view((node := producer(tensor)).operation):
@@ -100,7 +100,7 @@ def _through_views(tensor: keras.KerasTensor) -> tuple[keras.KerasTensor, list]:
     return tensor, views
 
 
-def _replay_views(tensor: keras.KerasTensor, views: list) -> keras.KerasTensor:
+def _replay_views(tensor: keras.KerasTensor, views: list[Node]) -> keras.KerasTensor:
     """Send another tensor through the same calls."""
     for node in reversed(views):
         args, kwargs = node.arguments.fill_in({id(node.input_tensors[0]): tensor})
@@ -108,7 +108,7 @@ def _replay_views(tensor: keras.KerasTensor, views: list) -> keras.KerasTensor:
     return tensor
 
 
-def _split_activation(output: keras.KerasTensor) -> tuple[keras.KerasTensor, str, list]:
+def _split_activation(output: keras.KerasTensor) -> tuple[keras.KerasTensor, str, list[Node]]:
     """Find the input of the softmax or sigmoid layer that ends a network, which of them it is, and the views after it.
 
     Without such a layer: the input of the views, and "linear".
@@ -143,7 +143,7 @@ def _two_class_activation(activation: str, layer: keras.Operation) -> str:
     return SOFTMAX if activation == SIGMOID else activation
 
 
-def _fold_into_dense(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
+def _fold_into_dense(dense: Node) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
     """Find the maps before a dense layer, and fold the layers in between into weight and bias, float64."""
     layer, tensor = dense.operation, dense.input_tensors[0]
     weight = np.asarray(layer.kernel).astype(np.float64)
@@ -163,7 +163,7 @@ def _fold_into_dense(dense) -> tuple[keras.KerasTensor, np.ndarray, np.ndarray]:
     return node.input_tensors[0], weight, bias
 
 
-def _is_scaling(node, channels: int) -> bool:
+def _is_scaling(node: Node, channels: int) -> bool:
     """True for batch normalisation of one number a channel."""
     layer, shape = node.operation, node.outputs[0].shape
     if kind(layer) != "BatchNormalization" or layer.axis not in (-1, len(shape) - 1):

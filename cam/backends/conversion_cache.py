@@ -12,27 +12,26 @@ import io
 import json
 import logging
 import os
-import time
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from cam.backends import Head
 from cam.backends.openvino import ConvertedNetwork
+from cam.files import remove_abandoned, replace_file
 from cam.formatting import slugify
 from cam.models.registry import ModelSpec
 
 # As many networks as were used last stay; a new version of anything leaves its old files behind.
 _KEPT = 8
 _SUFFIX = ".network.npz"
-# A file that is being written; one that is older than this many seconds never will be whole.
-_PART, _PART_SECONDS = f"{_SUFFIX}.part", 3600
+# Seconds after which a file that was being written never will be whole.
+_ABANDONED = 3600
 # Fields of a converted network that are written as JSON.
 _PLAIN = ("native_size", "fixed_size", "cell_stride", "stride", "reference_photo")
 _log = logging.getLogger(__name__)
@@ -77,16 +76,12 @@ def read(path: Path) -> ConvertedNetwork | None:
 
 def write(path: Path, converted: ConvertedNetwork) -> None:
     """Write a network in one step, also where another process does the same now; a failure is only logged."""
-    part = path.with_name(f".{uuid.uuid4().hex}{_PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                _save(file, converted)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replace_file(path) as part, part.open("xb") as file:
+            _save(file, converted)
         _drop_oldest(path.parent)
+        remove_abandoned(path.parent, _ABANDONED)
     except OSError as error:
         _log.warning("The converted network is not kept in %s: %s.", path.parent, error.strerror or error)
 
@@ -104,13 +99,13 @@ def unpack(data: bytes) -> tuple[ConvertedNetwork, np.ndarray]:
         return _load(arrays), arrays["maps"]
 
 
-def _save(file: BinaryIO, converted: ConvertedNetwork, **more: np.ndarray) -> None:
+def _save(file: BinaryIO, converted: ConvertedNetwork, **more: Any) -> None:
     about = {
         "activation": converted.head.activation,
         "one_unit": converted.head.one_unit,
         **{name: getattr(converted, name) for name in _PLAIN},
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         "graph": np.frombuffer(converted.graph, np.uint8),
         "constants": converted.constants,
@@ -118,29 +113,28 @@ def _save(file: BinaryIO, converted: ConvertedNetwork, **more: np.ndarray) -> No
         "bias": converted.head.bias,
         "output": converted.output,
     }
-    np.savez(file, **arrays, **more)
+    np.savez(file, **arrays | more)
 
 
 def _load(arrays: Mapping[str, np.ndarray]) -> ConvertedNetwork:
-    about = json.loads(arrays["about"].tobytes())
+    about: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(arrays["about"].tobytes()).items()
+    }
     return ConvertedNetwork(
         graph=arrays["graph"].tobytes(),
         constants=arrays["constants"],
         head=Head(None, arrays["weight"], arrays["bias"], about.pop("activation"), about.pop("one_unit")),
         output=arrays["output"],
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
+        **about,
     )
 
 
 def _drop_oldest(folder: Path) -> None:
-    """Leave the networks used last, and nothing of a process that ended while it wrote."""
     ages: dict[Path, int] = {}
-    for file in folder.iterdir():
+    for file in folder.glob(f"*{_SUFFIX}"):
         # Another process may drop the same ones now.
         with suppress(FileNotFoundError):
             ages[file] = file.stat().st_mtime_ns
-    networks = sorted((file for file in ages if file.name.endswith(_SUFFIX)), key=ages.get, reverse=True)
-    forgotten = time.time_ns() - _PART_SECONDS * 10**9
-    parts = [file for file in ages if file.name.endswith(_PART) and ages[file] < forgotten]
-    for file in (*networks[_KEPT:], *parts):
+    for file in sorted(ages, key=ages.__getitem__)[:-_KEPT]:
         file.unlink(missing_ok=True)

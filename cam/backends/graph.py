@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from cam.backends import LINEAR
 from cam.errors import ModelError
@@ -16,6 +17,14 @@ _VIEWS = frozenset(
     "Flatten Reshape Squeeze Identity Cast Dropout SpatialDropout2D GaussianDropout AlphaDropout GaussianNoise "
     "ActivityRegularization".split()
 )
+
+
+# A call of a layer in a graph, with `.operation`, `.input_tensors`, `.outputs` and `.arguments`.
+Node = Any
+# Makes one step of a network: (layer, *args, **kwargs) -> outputs.
+Call = Callable[..., Any]
+# From a layer to the one that stands for it.
+Own = Callable[[keras.Operation], keras.Operation]
 
 
 class InputForm(NamedTuple):
@@ -34,13 +43,14 @@ def describe_layer(operation: keras.Operation) -> str:
     return f"{operation.name!r} ({type(operation).__name__})"
 
 
-def producer(tensor: keras.KerasTensor) -> Any:
-    """Find the node that a symbolic tensor comes out of: with `.operation`, `.input_tensors` and `.outputs`."""
+# Keras has no public way to walk the graph of a network: hence its private parts in the two functions below.
+def producer(tensor: keras.KerasTensor) -> Node:
+    """Find the node that a symbolic tensor comes out of."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
 
 
-def nodes(network: keras.Model) -> list:
+def nodes(network: keras.Model) -> list[Node]:
     """List the calls of layers and operations in a network, each after those it depends on, without its inputs."""
     graph = keras.Model(network.inputs, network.outputs) if isinstance(network, keras.Sequential) else network
     by_depth = graph._nodes_by_depth
@@ -64,7 +74,7 @@ def is_view(operation: keras.Operation) -> bool:
     return kind(operation) in _VIEWS or (kind(operation) == "Activation" and activation_of(operation) == LINEAR)
 
 
-def is_global_average(node: Any) -> bool:
+def is_global_average(node: Node) -> bool:
     """True if a call averages maps (n, h, w, K) over all places: K numbers a photo."""
     layer, given, result = node.operation, node.input_tensors[0].shape, node.outputs[0].shape
     if len(given) != 4 or getattr(layer, "data_format", None) == "channels_first":
@@ -134,14 +144,14 @@ def _is_built(layer: keras.Layer) -> bool:
     return all(map(_is_built, layer.layers)) if isinstance(layer, keras.Sequential) else layer.built
 
 
-def _single(tensors: list) -> Any:
+def _single(tensors: list[keras.KerasTensor]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _inline(network: keras.Model, tensors: list, own: Callable) -> list[keras.KerasTensor]:
+def _inline(network: keras.Model, tensors: list[keras.KerasTensor], own: Own) -> list[keras.KerasTensor]:
     """Compute the outputs of a network on symbolic tensors by its layers and those of the networks inside."""
 
-    def call(operation, args, kwargs):
+    def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         if not has_graph(operation):
             return own(operation)(*args, **kwargs)
         given = args[0] if args else kwargs["inputs"]
@@ -149,68 +159,66 @@ def _inline(network: keras.Model, tensors: list, own: Callable) -> list[keras.Ke
 
     # A network converts what it is given to the type of its input.
     wanted = [tensor.dtype for tensor in getattr(network, "inputs", None) or tensors]
-    tensors = [_as_type(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
+    tensors = [cast(tensor, dtype) for tensor, dtype in zip(tensors, wanted, strict=True)]
     if not isinstance(network, keras.Sequential):
         return _replay(network, tensors, call)
     for layer in network.layers:
-        tensors = [call(layer, (_single(tensors),), {})]
+        tensors = [call(layer, _single(tensors))]
     return tensors
 
 
-def _as_type(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
+def cast(tensor: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
+    """Return the tensor in another type, or itself where it has that type."""
     return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
 
 
-def rebuild(network: keras.Model, inputs: keras.KerasTensor, call: Callable | None = None) -> keras.Model:
-    """Build a network of one input on another input; layers and weights are shared.
-
-    Args:
-        network: the network.
-        inputs: its new input.
-        call: makes each step, of (layer, *args, **kwargs); None calls the layer.
-    """
-    # Keras calls no function for a Sequential, and compiles a copy of what was compiled.
-    plain = keras.Model(network.inputs[0], _single(network.outputs), name=network.name)
-    return keras.models.clone_model(plain, inputs, clone_function=lambda layer: layer, call_function=call)
+def call_layer(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+    """Make one step of a network, with its own layer."""
+    return operation(*args, **kwargs)
 
 
-def _replay(network: keras.Model, tensors: list, call: Callable) -> list[keras.KerasTensor]:
-    """Compute the outputs of a network on tensors of another network, where `clone_model` would cut the graph.
+def rebuild(network: keras.Model, inputs: keras.KerasTensor, call: Call = call_layer) -> keras.Model:
+    """Build a network of one input on another input, each step by `call`; layers and weights are shared."""
+    return keras.Model(inputs, _single(_replay(network, [inputs], call)), name=network.name)
 
-    `call(operation, args, kwargs)` makes each step.
-    """
+
+def _replay(network: keras.Model, tensors: list[keras.KerasTensor], call: Call) -> list[keras.KerasTensor]:
+    """Compute the outputs of a network on other tensors, each step by `call`."""
     values = dict(zip(map(id, network.inputs), tensors, strict=True))
     for node in nodes(network):
         args, kwargs = node.arguments.fill_in(values)
-        outputs = keras.tree.flatten(call(node.operation, args, kwargs))
+        outputs = keras.tree.flatten(call(node.operation, *args, **kwargs))
         values.update(zip(map(id, node.outputs), outputs, strict=True))
     return [values[id(tensor)] for tensor in network.outputs]
 
 
-def _unique_names(taken: Iterable[keras.Operation]) -> Callable[[keras.Operation], keras.Operation]:
+def _unique_names(taken: Iterable[keras.Operation]) -> Own:
     """Make a function that returns each layer, or a copy under another name where another layer has the same."""
     owners = {operation.name: operation for operation in taken}
     twins: dict[int, keras.Operation] = {}
 
-    def own(operation):
+    def own(operation: keras.Operation) -> keras.Operation:
         if owners.setdefault(operation.name, operation) is operation:
             return operation
         if id(operation) not in twins:
             number = 2
             while f"{operation.name}_{number}" in owners:
                 number += 1
-            twin = _copy_renamed(operation, f"{operation.name}_{number}")
+            twin = copy_layer(operation, {"name": f"{operation.name}_{number}"})
             twins[id(operation)] = owners[twin.name] = twin
         return twins[id(operation)]
 
     return own
 
 
-def _copy_renamed(operation: keras.Operation, name: str) -> keras.Operation:
-    twin = type(operation).from_config({**operation.get_config(), "name": name})
+def copy_layer(
+    operation: keras.Operation, changes: dict[str, Any], weights: list[np.ndarray] | None = None
+) -> keras.Operation:
+    """Copy a layer with changes of its config, and with the weights that are given or else its own."""
+    twin = type(operation).from_config(operation.get_config() | changes)
     if isinstance(operation, keras.Layer) and operation.weights:
         twin.build_from_config(operation.get_build_config())
-        twin.set_weights(operation.get_weights())
+        twin.set_weights(operation.get_weights() if weights is None else weights)
     return twin
 
 

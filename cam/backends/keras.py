@@ -10,9 +10,9 @@ import tensorflow as tf
 from cam.backends import Head, network_output
 from cam.backends.batchnorm_folding import fold_batchnorm
 from cam.backends.classifier_head import find_head, score_tensor
-from cam.backends.graph import any_size, inline_networks, input_form
-from cam.backends.probe import Probe, Tap
-from cam.backends.target_layers import cell_stride, layer_tensor, layers_with_maps, offered_layers
+from cam.backends.graph import any_size, cast, inline_networks, input_form
+from cam.backends.probe import Compute, Probe, Tap
+from cam.backends.target_layers import cell_stride, map_tensors, offered_layers
 from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
 from cam.errors import ModelError
 
@@ -58,11 +58,15 @@ class KerasBackend:
         self.turns = pass_turns(passes or default_passes())
         self.passes = 0
         self._lock = threading.Lock()
-        self._taps: dict[str, Tap] = {}
+        self._taps: dict[str | None, Tap] = {}
 
     @cached_property
+    def _maps(self) -> dict[str, keras.KerasTensor]:
+        return map_tensors(self.graph)
+
+    @property
     def layers(self) -> tuple[str, ...]:
-        return layers_with_maps(self.graph)
+        return tuple(self._maps)
 
     @cached_property
     def offered_layers(self) -> tuple[str, ...]:
@@ -72,47 +76,21 @@ class KerasBackend:
     def cell_stride(self) -> tuple[float, float] | None:
         if self.head is not None:
             return cell_stride(self.graph, self._features)
-        return cell_stride(self.graph, self.offered_layers[-1]) if self.offered_layers else None
+        return cell_stride(self.graph, self._maps[self.offered_layers[-1]]) if self.offered_layers else None
 
     @property
     def stride(self) -> int:
         return round(max(self.cell_stride or (_USUAL_STRIDE,)))
 
     @cached_property
-    def _body(self) -> keras.Model:
-        """Up to the feature maps of the head, without what can be folded away."""
-        return fold_batchnorm(keras.Model(self.graph.inputs[0], self._features))
-
-    @cached_property
     def features(self) -> tf.types.experimental.PolymorphicFunction:
         """(n, height, width, 3), preprocessed -> the feature maps (n, h, w, K) of the head, traced once."""
-        body = self._body
+        body = fold_batchnorm(keras.Model(self.graph.inputs[0], self._features))
         signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
         return tf.function(lambda pixels: body(pixels, training=False), input_signature=signature, autograph=False)
 
-    @cached_property
-    def _maps_and_scores(self) -> tf.types.experimental.PolymorphicFunction:
-        """Like `features`, with the scores beside them, float64 as `Explanation.scores` sums them."""
-        body = self._body
-        weight, bias = (tf.constant(values, tf.float64) for values in (self.head.weight, self.head.bias))
-
-        def call(pixels):
-            maps = body(pixels, training=False)
-            means = tf.reduce_mean(tf.cast(maps, tf.float64), axis=(1, 2))
-            return maps, tf.matmul(means, weight) + bias
-
-        signature = [tf.TensorSpec((None, *self.graph.input_shape[1:]), tf.float32)]
-        return tf.function(call, input_signature=signature, autograph=False)
-
-    @property
-    def traces(self) -> int:
-        return self.features.experimental_get_tracing_count()
-
-    def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        return self.run(self.features, passes, pixels[np.newaxis])[0][0]
-
-    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.run(self._maps_and_scores, len(batch), batch)
+    def feature_maps(self, photos: np.ndarray, *, counted: bool = True) -> np.ndarray:
+        return self.run(self.features, len(photos) * counted, photos)[0]
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> Probe:
         return Probe(self._tap(layer), pixels, self.run)
@@ -125,7 +103,7 @@ class KerasBackend:
         one_unit = self._own.output_shape[-1] == 1
         return network_output(np.asarray(scores)[0], self.activation, one_unit=one_unit)
 
-    def run(self, function, passes: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, function: Compute, passes: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Call a TensorFlow function of one or more results when it is this call's turn.
 
         Raises:
@@ -135,8 +113,7 @@ class KerasBackend:
             results = function(*(tf.constant(array, tf.float32) for array in arrays))
         with self._lock:
             self.passes += passes
-        results = results if isinstance(results, (tuple, list)) else (results,)
-        return tuple(check_finite(result.numpy().astype(np.float32, copy=False)) for result in results)
+        return tuple(check_finite(result.numpy().astype(np.float32, copy=False)) for result in tf.nest.flatten(results))
 
     def _tap(self, layer: str | None) -> Tap:
         with self._lock:
@@ -146,18 +123,18 @@ class KerasBackend:
 
     def _new_tap(self, layer: str | None) -> Tap:
         if layer is None and self.head is not None:
-            maps, name, head = self._features, "the last feature maps", (self.head.weight, self.head.bias)
+            name, maps, weight = "the last feature maps", self._features, self.head.weight
         else:
-            name, head = self._check_layer(layer), (None, None)
-            maps = layer_tensor(self.graph, name)
-        return Tap(self.graph, maps, self._scores, name=name, cell_stride=cell_stride(self.graph, maps), head=head)
+            name, weight = self._check_layer(layer), None
+            maps = self._maps[name]
+        return Tap(self.graph, maps, self._scores, name=name, cell_stride=cell_stride(self.graph, maps), weight=weight)
 
     def _check_layer(self, layer: str | None) -> str:
         if not self.offered_layers:
             raise ModelError("This network has no layer with a map of more than one cell, so it cannot show where.")
         if layer is None:
             return self.offered_layers[-1]
-        if layer not in self.layers:
+        if layer not in self._maps:
             raise ModelError(f"There is no layer {layer!r} with maps. Sensible ones: {', '.join(self.offered_layers)}.")
         return layer
 
@@ -176,8 +153,7 @@ def _rebuild_head(network: keras.Model, head: Head) -> tuple[keras.Model, keras.
     body = keras.Model(network.inputs[0], head.features)
     body = any_size(body) or body
     maps = body.outputs[0]
-    wide = maps if maps.dtype == "float32" else keras.ops.cast(maps, "float32")
-    means = keras.ops.mean(wide, axis=(1, 2))
+    means = keras.ops.mean(cast(maps, "float32"), axis=(1, 2))
     scores = keras.ops.add(keras.ops.matmul(means, head.weight), head.bias)
     return keras.Model(body.inputs[0], scores), maps
 

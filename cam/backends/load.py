@@ -62,7 +62,7 @@ def _build(spec: ModelSpec, options: LibraryOptions) -> "tuple[ModelSpec, KerasB
 
 def _convert(network: "KerasBackend", noise: np.ndarray) -> tuple[openvino.ConvertedNetwork, np.ndarray]:
     """Convert a network for OpenVINO, and compute float32 (h, w, K): its maps of the noise by Keras."""
-    return openvino.convert(network, noise), network.feature_maps(noise, passes=0)
+    return openvino.convert(network, noise), network.feature_maps(noise[np.newaxis], counted=False)[0]
 
 
 class _Loader:

@@ -7,9 +7,9 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,11 +77,23 @@ def convert(network: "KerasBackend", pixels: np.ndarray) -> ConvertedNetwork:
         RuntimeError: OpenVINO cannot.
         OSError: no room for it in the folder of temporary files.
     """
-    model = import_openvino().convert_model(network.features.get_concrete_function())
-    graph, constants = _serialize(model)
-    head = Head(None, network.head.weight, network.head.bias, network.activation, network.head.one_unit)
-    sizes = (network.native_size, network.fixed_size, network.cell_stride, network.stride)
-    return ConvertedNetwork(graph, constants, head, *sizes, photo_digest(pixels), network.output(pixels))
+    assert network.head is not None
+    openvino = import_openvino()
+    model = openvino.convert_model(network.features.get_concrete_function())
+    with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
+        graph, constants = Path(folder, "network.xml"), Path(folder, "network.bin")
+        openvino.serialize(model, str(graph), str(constants))
+        return ConvertedNetwork(
+            graph.read_bytes(),
+            np.fromfile(constants, np.uint8),
+            replace(network.head, features=None),
+            network.native_size,
+            network.fixed_size,
+            network.cell_stride,
+            network.stride,
+            photo_digest(pixels),
+            network.output(pixels),
+        )
 
 
 class OpenVINOBackend:
@@ -137,10 +149,6 @@ class OpenVINOBackend:
         return self._passes + (self._keras.passes if self._keras else 0)
 
     @property
-    def traces(self) -> int:
-        return self._keras.traces if self._keras else 0
-
-    @property
     def layers(self) -> tuple[str, ...]:
         return self.keras.layers
 
@@ -148,19 +156,14 @@ class OpenVINOBackend:
     def offered_layers(self) -> tuple[str, ...]:
         return self.keras.offered_layers
 
-    def feature_maps(self, pixels: np.ndarray, *, passes: int = 1) -> np.ndarray:
-        batch = np.ascontiguousarray(pixels[np.newaxis], np.float32)
+    def feature_maps(self, photos: np.ndarray, *, counted: bool = True) -> np.ndarray:
         with run_pass(self.turns):
             # A request of its own costs 0.1 ms and shares nothing with other threads; the results are copies.
-            (maps,) = self._compiled.create_infer_request().infer([batch], share_outputs=False).values()
+            request = self._compiled.create_infer_request()
+            (maps,) = request.infer([np.ascontiguousarray(photos, np.float32)], share_outputs=False).values()
         with self._lock:
-            self._passes += passes
-        return check_finite(maps[0].astype(np.float32, copy=False))
-
-    def maps_and_scores(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        maps = np.stack([self.feature_maps(pixels) for pixels in batch])
-        means = maps.mean(axis=(1, 2), dtype=np.float64)
-        return maps, (means @ self.head.weight.astype(np.float64) + self.head.bias).astype(np.float32)
+            self._passes += len(photos) * counted
+        return check_finite(maps.astype(np.float32, copy=False))
 
     def probe(self, pixels: np.ndarray, layer: str | None) -> "Probe":
         return self.keras.probe(pixels, layer)
@@ -175,14 +178,7 @@ class OpenVINOBackend:
 
 def check_maps(backend: Backend, pixels: np.ndarray, expected: np.ndarray) -> None:
     """Compare maps with those of the Keras network it was made of (RuntimeError if they differ)."""
-    found = backend.feature_maps(pixels, passes=0)
+    (found,) = backend.feature_maps(pixels[np.newaxis], counted=False)
     error = float(np.abs(expected - found).max()) if expected.shape == found.shape else np.inf
     if not error <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise RuntimeError(f"OpenVINO's feature maps differ from TensorFlow's by {error:.2g}.")
-
-
-def _serialize(model: Any) -> tuple[bytes, np.ndarray]:
-    with tempfile.TemporaryDirectory(prefix="classcam-") as folder:
-        graph, constants = Path(folder, "network.xml"), Path(folder, "network.bin")
-        import_openvino().serialize(model, str(graph), str(constants))
-        return graph.read_bytes(), np.fromfile(constants, np.uint8)

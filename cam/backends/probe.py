@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ class Tap:
         name: of the layer.
         cell_stride: pixels between neighbouring cells of its maps, (down, across), or None (see
             `cam.heatmap.photo_extent`).
-        weight, bias: float32 (K, classes) and (classes,) where the scores are a linear head on these maps, else None.
+        weight: float32 (K, classes) where the scores are a linear head on these maps, else None.
     """
 
     def __init__(
@@ -31,11 +32,9 @@ class Tap:
         *,
         name: str,
         cell_stride: tuple[float, float] | None,
-        head: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None),
+        weight: np.ndarray | None = None,
     ):
-        self.name = name
-        self.cell_stride = cell_stride
-        self.weight, self.bias = head
+        self.name, self.cell_stride, self.weight = name, cell_stride, weight
         self._maps, self._scores = maps, scores
         whole = keras.Model(network.inputs[0], [maps, scores])
         pixels = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
@@ -73,7 +72,9 @@ class Tap:
         return tf.function(lambda maps: rest(maps, training=False), input_signature=signature, autograph=False)
 
 
-# Runs a function of a tap on float32 arrays in its turn: (function, passes that it counts as, arrays) -> arrays.
+# A TensorFlow function, of one result or several.
+Compute = Callable[..., Any]
+# Runs such a function on float32 arrays in its turn: (function, passes that it counts as, arrays) -> arrays.
 Run = Callable[..., tuple[np.ndarray, ...]]
 
 
@@ -85,13 +86,13 @@ class Probe:
         scores: float32 (classes,), the logits.
         input_size: (width, height) of what the network sees, in pixels.
         input_range: highest less lowest number of the preprocessed photo; the levels of noise are shares of it.
-        weight, bias, cell_stride: as the tap has them.
+        weight, cell_stride: as the tap has them.
     """
 
     def __init__(self, tap: Tap, pixels: np.ndarray, run: Run):
         """Run the network once on float32 (height, width, 3), preprocessed."""
         self._tap, self._pixels, self._run = tap, pixels, run
-        self.weight, self.bias, self.cell_stride = tap.weight, tap.bias, tap.cell_stride
+        self.weight, self.cell_stride = tap.weight, tap.cell_stride
         height, width, _ = pixels.shape
         self.input_size = (width, height)
         self.input_range = float(np.ptp(pixels))

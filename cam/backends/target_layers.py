@@ -4,11 +4,11 @@ All of it by shape inference; nothing is run. The networks here are flat (see `c
 """
 
 import math
+from typing import Any
 
 import keras
 
-from cam.backends.graph import input_form, is_global_average, kind, nodes
-from cam.errors import ModelError
+from cam.backends.graph import Node, input_form, is_global_average, kind, nodes
 
 # A dense layer on a map is a convolution of 1 x 1.
 _CONVOLUTIONS = frozenset(
@@ -46,19 +46,14 @@ def map_tensors(network: keras.Model) -> dict[str, keras.KerasTensor]:
     return found
 
 
-def layers_with_maps(network: keras.Model) -> tuple[str, ...]:
-    """Name the layers of `map_tensors`."""
-    return tuple(map_tensors(network))
-
-
 def offered_layers(network: keras.Model) -> tuple[str, ...]:
-    """Choose a few of `layers_with_maps`, from the photo to the scores; the last is the default.
+    """Choose a few of the layers of `map_tensors`, from the photo to the scores; the last is the default.
 
     Of each size of map the last layer that everything passes through, so that no shortcut leads past it.
     """
     maps, necks = map_tensors(network), _bottlenecks(network)
     shapes = _shapes(network, _SIDES[0])
-    by_size: dict[tuple[bool, int], str] = {}
+    by_size = {}
     for name, tensor in maps.items():
         if id(tensor) in necks:
             wide = id(tensor) in shapes
@@ -67,45 +62,21 @@ def offered_layers(network: keras.Model) -> tuple[str, ...]:
     return tuple(name for name in maps if name in by_size.values()) or tuple(maps)[-1:]
 
 
-def layer_tensor(network: keras.Model, name: str) -> keras.KerasTensor:
-    """Find the output of a layer in this network; of a layer that is used twice, the last one.
+def cell_stride(network: keras.Model, tensor: keras.KerasTensor) -> tuple[float, float] | None:
+    """Measure the pixels of the input between neighbouring cells of a map (n, h, w, K) of a network, (down, across).
 
-    Raises:
-        ModelError: the network has no layer of that name.
+    None where the map has the same size for all photos, or where its layers take one size of photo only.
     """
-    found = [node.outputs[0] for node in nodes(network) if node.operation.name == name]
-    if not found:
-        raise ModelError(
-            f"The network {network.name!r} has no layer {name!r}. Layers that have maps: "
-            f"{', '.join(layers_with_maps(network)) or 'none'}."
-        )
-    return found[-1]
-
-
-def cell_stride(network: keras.Model, layer: keras.KerasTensor | str) -> tuple[float, float] | None:
-    """Measure the pixels of the input between neighbouring cells of a map, (down, across); None if unknown.
-
-    It cannot where the map has the same size for all photos, or where its layers take one size of photo only.
-
-    Args:
-        network: the network.
-        layer: a tensor (n, h, w, K) of the network, or the name of a layer.
-
-    Raises:
-        ModelError: the network has no layer of that name.
-    """
-    tensor = layer_tensor(network, layer) if isinstance(layer, str) else layer
     until = keras.Model(network.inputs, tensor)
     small, large = (_shapes(until, side).get(id(tensor)) for side in _SIDES)
     if small is None or large is None or len(small) != 4:
         return None
-    cells = [after - before for before, after in zip(small[1:3], large[1:3], strict=True)]
-    if not all(cells):
-        return None
-    return tuple((_SIDES[1] - _SIDES[0]) / number for number in cells)
+    down, across = large[1] - small[1], large[2] - small[2]
+    pixels = _SIDES[1] - _SIDES[0]
+    return (pixels / down, pixels / across) if down and across else None
 
 
-def _is_map(node) -> bool:
+def _is_map(node: Node) -> bool:
     shape = node.outputs[0].shape
     last = getattr(node.operation, "data_format", None) != "channels_first"
     return len(shape) == 4 and last and all(side is None or side > 1 for side in shape[1:3])
@@ -125,7 +96,7 @@ def _bottlenecks(network: keras.Model) -> set[int]:
     return necks
 
 
-def _shapes(network: keras.Model, side: int) -> dict[int, tuple]:
+def _shapes(network: keras.Model, side: int) -> dict[int, tuple[Any, ...]]:
     """Infer the shape of each tensor, by its id, for photos of side x side pixels; some have none."""
     channels, _ = input_form(network)
     inputs = network.inputs[0]

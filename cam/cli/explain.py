@@ -14,7 +14,7 @@ from cam.batch.sources import printable
 from cam.cli.options import explain_refusal, fit_option, load_network, model_option, open_photo, top_option
 from cam.cli.progress import show_progress
 from cam.errors import ImageError, LabelError
-from cam.explanation import Attribution, Prediction, Scored
+from cam.explanation import Prediction, Scored
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.formatting import format_percent, slugify
 from cam.methods import METHODS
@@ -143,7 +143,7 @@ def _explain(path: str, request: _Request) -> _Facts:
 
 def _compute_map(explanation: Scored, chosen: Prediction) -> None:
     """Have the map computed, with a bar where that takes many passes."""
-    if isinstance(explanation, Attribution) and explanation.passes >= _FEW_PASSES:
+    if explanation.passes >= _FEW_PASSES:
         with show_progress("passes") as report:
             report(0, explanation.passes)
             explanation.class_map(chosen.index, report=report)

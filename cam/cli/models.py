@@ -14,8 +14,8 @@ _MAPS = {True: "exact", False: "by gradients", None: _NONE}
 _COLUMNS = {
     "NAME": lambda spec: spec.name,
     "NETWORK": lambda spec: spec.title,
-    "PARAMETERS": lambda spec: _NONE if spec.parameters is None else f"{spec.parameters / 1e6:.1f} M",
-    "INPUT": lambda spec: _NONE if spec.size is None else f"{spec.size} px",
+    "PARAMETERS": lambda spec: f"{spec.parameters / 1e6:.1f} M" if spec.parameters else _NONE,
+    "INPUT": lambda spec: f"{spec.size} px" if spec.size else _NONE,
     "TOP-1": lambda spec: _NONE if spec.top1 is None else f"{spec.top1:.1f} %",
     "MAP": lambda spec: _MAPS[spec.exact],
     "HERE": lambda spec: "yes" if spec.available else "no",
@@ -68,8 +68,8 @@ def _list_facts(spec: ModelSpec) -> dict[str, object]:
     return {
         "name": spec.name,
         "title": spec.title,
-        "parameters": spec.parameters,
-        "input_size": spec.size,
+        "parameters": spec.parameters or None,
+        "input_size": spec.size or None,
         "top1": spec.top1,
         "exact": spec.exact,
         "available": path is not None,

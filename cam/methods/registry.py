@@ -35,7 +35,7 @@ class Method:
     linear_only: bool = False
     class_free: bool = False
     shared: bool = False
-    passes: Callable[[int], int]
+    passes: Callable[[int], int] = lambda maps: 1
     compute: Callable[..., np.ndarray]
 
     def __reduce__(self) -> "tuple[Callable[[str], Method], tuple[str]]":
@@ -61,7 +61,6 @@ _ROWS = (
         paper="Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, "
         "ICCV 2017",
         signed=True,
-        passes=lambda maps: 1,
         compute=gradient.grad_cam,
         shared=True,
     ),
@@ -72,7 +71,6 @@ _ROWS = (
         paper="Chattopadhay et al., Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional "
         "Networks, WACV 2018",
         signed=False,
-        passes=lambda maps: 1,
         compute=grad_cam_plus_plus.grad_cam_plus_plus,
     ),
     Method(
@@ -82,7 +80,6 @@ _ROWS = (
         paper="Draelos & Carin, Use HiResCAM instead of Grad-CAM for Faithful Explanations of Convolutional Neural "
         "Networks, arXiv:2011.08891, 2020",
         signed=True,
-        passes=lambda maps: 1,
         compute=gradient.hirescam,
         shared=True,
     ),
@@ -92,7 +89,6 @@ _ROWS = (
         summary="Grad-CAM whose mean counts a place by how active the feature map is there.",
         paper="Fu et al., Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs, BMVC 2020",
         signed=True,
-        passes=lambda maps: 1,
         compute=gradient.xgrad_cam,
         shared=True,
     ),
@@ -103,7 +99,6 @@ _ROWS = (
         paper="Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps for Localization, IEEE "
         "Transactions on Image Processing, 2021",
         signed=False,
-        passes=lambda maps: 1,
         compute=gradient.layercam,
         shared=True,
     ),
@@ -154,7 +149,6 @@ _ROWS = (
         paper="Zhang et al., Finer-CAM: Spotting the Difference Reveals Finer Details for Visual Explanation, CVPR "
         "2025",
         signed=True,
-        passes=lambda maps: 1,
         compute=gradient.finer_cam,
         shared=True,
     ),

@@ -56,15 +56,15 @@ def _scaled_stages(width: float, depth: float) -> list[_Stage]:
     ]
 
 
-def _conv(x, filters: int, kernel: int, name: str, *, stride: int = 1):
+def _conv(x: keras.KerasTensor, filters: int, kernel: int, name: str, *, stride: int = 1) -> keras.KerasTensor:
     return layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
 
 
-def _norm(x, name: str):
+def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.BatchNormalization(epsilon=1e-3, name=name)(x)
 
 
-def _block(x, stage: _Stage, stride: int, name: str):
+def _block(x: keras.KerasTensor, stage: _Stage, stride: int, name: str) -> keras.KerasTensor:
     """Expand (1x1), filter each channel (depthwise), project (1x1), and add the input where the shapes agree."""
     inputs = x
     if stage.expansion > 1:
@@ -120,38 +120,34 @@ def set_weights(network: keras.Model, tensors: dict[str, np.ndarray]) -> None:
     """
     unused = {name for name in tensors if not name.endswith(".num_batches_tracked")}
     for layer in network.layers:
-        names = [(f"{layer.name}.{name}", axes) for name, axes in _PARAMETERS.get(type(layer), ())]
-        if not names:
-            continue
-        if missing := [name for name, _ in names if name not in tensors]:
-            raise ModelError(f"The weights have no entry {missing[0]!r}; they belong to another network.")
-        values = [_transposed(tensors[name], axes, name) for name, axes in names]
-        expected = [tuple(weight.shape) for weight in layer.weights]
-        if [value.shape for value in values] != expected:
-            raise ModelError(
-                f"The weights of layer {layer.name!r} have the shapes {[v.shape for v in values]} instead of "
-                f"{expected}; they belong to another network."
-            )
+        values = []
+        for weight, (parameter, axes) in zip(layer.weights, _PARAMETERS.get(type(layer), ()), strict=True):
+            name = f"{layer.name}.{parameter}"
+            if name not in unused:
+                raise ModelError(f"The weights have no entry {name!r}; they belong to another network.")
+            tensor = tensors[name]
+            # What the checkpoint must have for its axes, in their new order, to be those of the layer.
+            expected = tuple(weight.shape[axes.index(axis)] for axis in range(len(axes)))
+            if tensor.shape != expected:
+                raise ModelError(
+                    f"The entry {name!r} of the weights has the shape {tensor.shape} instead of {expected}; they "
+                    "belong to another network."
+                )
+            values.append(tensor.transpose(axes))
+            unused.remove(name)
         layer.set_weights(values)
-        unused -= {name for name, _ in names}
     if unused:
         raise ModelError(f"The weights have entries that this network lacks, such as {min(unused)!r}.")
 
 
-def _transposed(tensor: np.ndarray, axes: tuple[int, ...], name: str) -> np.ndarray:
-    if tensor.ndim != len(axes):
-        raise ModelError(f"The entry {name!r} of the weights has {tensor.ndim} axes instead of {len(axes)}.")
-    return tensor.transpose(axes)
-
-
 def lite0(weights: Path) -> keras.Model:
     """EfficientNet-Lite0 with the weights of a PyTorch checkpoint."""
-    return _load(build_network(width=1.0, depth=1.0), weights)
+    return _load(weights, width=1.0, depth=1.0)
 
 
 def lite2(weights: Path) -> keras.Model:
     """EfficientNet-Lite2 with the weights of a PyTorch checkpoint."""
-    return _load(build_network(width=1.1, depth=1.2), weights)
+    return _load(weights, width=1.1, depth=1.2)
 
 
 def lite2_shuffled(weights: Path) -> keras.Model:
@@ -168,6 +164,7 @@ def lite2_shuffled(weights: Path) -> keras.Model:
     return network
 
 
-def _load(network: keras.Model, weights: Path) -> keras.Model:
+def _load(weights: Path, *, width: float, depth: float) -> keras.Model:
+    network = build_network(width, depth)
     set_weights(network, read_checkpoint(weights))
     return network

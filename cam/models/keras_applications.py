@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import layers
 
 from cam.errors import ModelError
-
-# Of ImageNet's photos, 0..1: red, green and blue.
-_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+from cam.models.preprocessing import DEVIATION
 
 
 def build(architecture: str, weights: Path | None) -> keras.Model:
@@ -45,6 +42,6 @@ def build_efficientnet(architecture: str, weights: Path | None) -> keras.Model:
     if weights is not None:
         (normalization,) = (layer for layer in network.layers if isinstance(layer, layers.Normalization))
         mean, variance, count = normalization.get_weights()
-        normalization.set_weights([mean, variance * _DEVIATION, count])
+        normalization.set_weights([mean, variance * DEVIATION, count])
         normalization.finalize_state()
     return network

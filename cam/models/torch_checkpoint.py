@@ -9,8 +9,9 @@ import io
 import math
 import pickle
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -28,11 +29,11 @@ class _Kind(NamedTuple):
 
 
 class _Storage(NamedTuple):
-    """A flat array that follows the pickles: `count` values of one kind, found by `key`."""
+    """A flat array that follows the pickles: `size` values of one kind, found by `key`."""
 
     kind: _Kind
     key: str
-    count: int
+    size: int
 
 
 class _Tensor(NamedTuple):
@@ -58,7 +59,9 @@ class _RebuildTensor:
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, shape, strides, requires_grad, hooks) -> _Tensor:
+    def __call__(
+        self, storage: object, offset: int, shape: Iterable[int], strides: Iterable[int], *unused: object
+    ) -> _Tensor:
         if not isinstance(storage, _Storage):
             raise pickle.UnpicklingError("a tensor without a storage")
         return _Tensor(storage, offset, tuple(shape), tuple(strides))
@@ -85,24 +88,23 @@ class _Unpickler(pickle._Unpickler):
         raise pickle.UnpicklingError(f"it refers to {pid!r}, which is no plain storage")
 
 
-def _state_globals() -> dict[tuple[str, str], object]:
-    return {
-        ("torch", "FloatStorage"): _Kind("<f4"),
-        ("torch", "LongStorage"): _Kind("<i8"),
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
-    }
+_STATE_GLOBALS = {
+    ("torch", "FloatStorage"): _Kind("<f4"),
+    ("torch", "LongStorage"): _Kind("<i8"),
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
+}
 
 
-def _read_storages(file: BinaryIO, keys: list, wanted: dict[str, _Storage]) -> dict[str, np.ndarray]:
+def _read_storages(file: BinaryIO, keys: list[str], wanted: dict[str, _Storage]) -> dict[str, np.ndarray]:
     if len(keys) != len(set(keys)) or set(keys) != set(wanted):
         raise ValueError("its list of storages does not match its tensors")
     storages = {}
     for key in keys:
         storage = wanted[key]
         count = int.from_bytes(file.read(8), "little", signed=True)
-        if count != storage.count:
-            raise ValueError(f"storage {key} holds {count} values instead of {storage.count}")
+        if count != storage.size:
+            raise ValueError(f"storage {key} holds {count} values instead of {storage.size}")
         dtype = np.dtype(storage.kind.dtype)
         data = file.read(count * dtype.itemsize)
         if len(data) != count * dtype.itemsize:
@@ -112,7 +114,7 @@ def _read_storages(file: BinaryIO, keys: list, wanted: dict[str, _Storage]) -> d
 
 
 def _read(file: BinaryIO) -> dict[str, np.ndarray]:
-    def load(allowed: dict | None = None) -> object:
+    def load(allowed: dict[tuple[str, str], object] | None = None) -> Any:
         return _Unpickler(file, allowed or {}).load()
 
     if (magic := load()) != _MAGIC:
@@ -121,7 +123,7 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
         raise ValueError(f"its protocol is {protocol!r} instead of {_PROTOCOL}")
     if load().get("little_endian") is not True:
         raise ValueError("its numbers are big-endian")
-    state = load(_state_globals())
+    state = load(_STATE_GLOBALS)
     keys = load()
     if not isinstance(state, dict) or not all(isinstance(t, _Tensor) for t in state.values()):
         raise ValueError("it holds something else than named tensors")
@@ -130,7 +132,7 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     if len(wanted) != len(described):
         raise ValueError("it describes one storage in two ways")
     # Tensors may share a storage, but together they are no more than all storages: a small file stays small in memory.
-    if sum(math.prod(tensor.shape) for tensor in state.values()) > sum(storage.count for storage in described):
+    if sum(math.prod(tensor.shape) for tensor in state.values()) > sum(storage.size for storage in described):
         raise ValueError("its tensors have more values than its storages")
     storages = _read_storages(file, keys, wanted)
     if file.read(1):

@@ -3,18 +3,18 @@
 import hashlib
 import importlib.util
 import os
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from cam.errors import ModelError
+from cam.files import remove_abandoned, replace_file
 
-# Seconds without a byte after which a download is not running any more.
-_ABANDONED = 600
+# Seconds without a byte after which a download fails, and after which its file is one of a program that was ended.
+_TIMEOUT, _ABANDONED = 30, 600
+_CHUNK = 2**18
 _MEANWHILE = "The embedded networks work now."
 
 
@@ -63,15 +63,10 @@ class Wheel:
         return path if path.is_file() else None
 
     def is_whole(self) -> bool:
-        """True if the package is installed; pip has checked it then."""
+        # What is installed has been checked by pip.
         return self.find() is not None
 
     def require(self) -> Path:
-        """The file's place.
-
-        Raises:
-            ModelError: the package is not installed.
-        """
         path = self.find()
         if path is None:
             raise ModelError(
@@ -81,7 +76,7 @@ class Wheel:
         return path
 
     def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
-        """The file's place: a package is brought by pip alone (ModelError where it is missing)."""
+        # A package is brought by pip alone.
         return self.require()
 
     @property
@@ -105,16 +100,14 @@ class KerasFile:
 
     Attributes:
         url: where it comes from.
-        md5: what it must be, in hexadecimal; None where Keras gives another checksum or none.
+        checksum: MD5 or SHA-256 in hexadecimal, told apart by length as Keras does; None where Keras gives none.
         size: in bytes, about.
-        sha256: the same as `md5`, where Keras gives this one.
         file: its name in the cache, where that is not the URL's.
     """
 
     url: str
-    md5: str | None
+    checksum: str | None
     size: int
-    sha256: str | None = None
     file: str | None = None
     here: ClassVar[str] = "already here"
 
@@ -128,15 +121,9 @@ class KerasFile:
         return self.path if self.path.is_file() and not _is_foreign(keras_home()) else None
 
     def is_whole(self) -> bool:
-        """True if the file is here and its contents are right."""
         return self.find() is not None and self._is_right()
 
     def require(self) -> Path:
-        """The file's place, after its contents were checked.
-
-        Raises:
-            ModelError: the file is missing or is not the one that it should be.
-        """
         self._refuse_foreign()
         if self.find() is None:
             raise ModelError(
@@ -152,46 +139,44 @@ class KerasFile:
         return self.path
 
     def download(self, progress: Callable[[float], None] = lambda share: None) -> Path:
-        """Fetch the file into the Keras cache and check it; it takes its place only when whole and right.
-
-        Args:
-            progress: called with the share that has arrived, 0 to 1, as it arrives.
-
-        Raises:
-            ModelError: no network, an interrupted or wrong download, or no room; nothing is left as if whole.
-        """
-        import pooch
+        """Fetch the file into the Keras cache; it takes its place only when whole and right (ModelError)."""
+        import requests
 
         self._refuse_foreign()
         if self.is_whole():
             return self.path
-        fetch = pooch.HTTPDownloader(progressbar=_Progress(self.size, progress), chunk_size=2**18)
-        with self._explained():
+        try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._tidy()
-            # In the same folder, so that the file takes its place in one step.
-            part = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.part")
-            try:
-                fetch(self.url, str(part), None)
+            remove_abandoned(self.path.parent, _ABANDONED)
+            with replace_file(self.path) as part:
+                self._fetch(part, progress)
                 if not self._is_expected(part):
                     raise self._not_downloaded("what arrived is not the expected file")
-                os.replace(part, self.path)
-                self._record.unlink(missing_ok=True)
-            finally:
-                part.unlink(missing_ok=True)
+            self._record.unlink(missing_ok=True)
+        except requests.HTTPError as error:
+            reason = f"the server answered {error.response.status_code} {error.response.reason}"
+            raise self._not_downloaded(reason) from error
+        except requests.RequestException as error:
+            raise self._not_downloaded("the network is not reached or was lost on the way") from error
+        except OSError as error:
+            raise self._not_downloaded(f"the file cannot be written ({error.strerror or error})") from error
         return self.path
 
-    def _tidy(self) -> None:
-        """Remove what downloads of this file have left that were killed."""
-        for part in self.path.parent.glob(f".{self.path.name}.*.part"):
-            # Another program may have ended or tidied up at this moment.
-            with suppress(FileNotFoundError):
-                if time.time() - part.stat().st_mtime > _ABANDONED:
-                    part.unlink()
+    def _fetch(self, part: Path, progress: Callable[[float], None]) -> None:
+        import requests
+
+        done = 0
+        with part.open("wb") as file, requests.get(self.url, stream=True, timeout=_TIMEOUT) as response:
+            response.raise_for_status()
+            size = int(response.headers.get("Content-Length", self.size))
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                progress(min(1.0, done / size))
 
     def _is_right(self) -> bool:
         """Check the file in its place; without a published checksum, against our own record, made the first time."""
-        if self.md5 or self.sha256:
+        if self.checksum:
             return self._is_expected(self.path)
         found = _checksum(self.path, "sha256")
         with suppress(FileNotFoundError):
@@ -205,10 +190,9 @@ class KerasFile:
 
     def _is_expected(self, path: Path) -> bool:
         """Compare a file with the published checksum; without one, ask for a list of layers."""
-        for algorithm, expected in (("md5", self.md5), ("sha256", self.sha256)):
-            if expected is not None:
-                return _checksum(path, algorithm) == expected
-        return _lists_layers(path)
+        if self.checksum is None:
+            return _lists_layers(path)
+        return _checksum(path, "md5" if len(self.checksum) == 32 else "sha256") == self.checksum
 
     @property
     def _record(self) -> Path:
@@ -222,22 +206,6 @@ class KerasFile:
                 f"to a folder of your own. {_MEANWHILE}",
                 on_page=f"The weights ({megabytes(self.size)}) are not on this computer yet.",
             )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what a download raises into the sentence of a ModelError."""
-        import requests
-
-        try:
-            yield
-        except requests.HTTPError as error:
-            reason = f"the server answered {error.response.status_code} {error.response.reason}"
-            raise self._not_downloaded(reason) from error
-        except requests.RequestException as error:
-            reason = "the network is not reached or was lost on the way"
-            raise self._not_downloaded(reason) from error
-        except OSError as error:
-            raise self._not_downloaded(f"the file cannot be written ({error.strerror or error})") from error
 
     def _not_downloaded(self, reason: str) -> ModelError:
         failed = f"The weights could not be downloaded: {reason}. Try again"
@@ -264,25 +232,6 @@ def _lists_layers(path: Path) -> bool:
             return any(name.startswith("layer_names") for name in file.attrs)
     except OSError:
         return False
-
-
-class _Progress:
-    """The interface that pooch asks of a progress bar, calling a function with the share done."""
-
-    def __init__(self, size: int, report: Callable[[float], None]):
-        self.total = size
-        self._done = 0
-        self._report = report
-
-    def update(self, count: int) -> None:
-        self._done += count
-        self._report(min(1.0, self._done / self.total) if self.total else 0.0)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        pass
 
 
 def megabytes(size: int) -> str:

@@ -143,7 +143,7 @@ def stand_in(resnet50_home, monkeypatch):
     """A download that brings stand-in weights, which the registry's row takes for the real ones."""
     spec = registry.find_spec(RESNET50)
     file = resnet50_home / "models" / spec.source.path.name
-    source = dataclasses.replace(spec.source, md5=hashlib.md5(file.read_bytes()).hexdigest())
+    source = dataclasses.replace(spec.source, checksum=hashlib.md5(file.read_bytes()).hexdigest())
     rows = tuple(dataclasses.replace(spec, source=source) if row is spec else row for row in registry._SPECS)
     monkeypatch.setattr(registry, "_SPECS", rows)
 

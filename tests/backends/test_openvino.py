@@ -157,7 +157,7 @@ def test_a_network_that_was_kept_is_not_built_until_a_gradient_is_asked_for(kept
     model = load_lite0()
     network = model.backend
     model.explain(noise_photo(100, 80))
-    assert (conversions, network._keras, model.passes, model.traces) == ([], None, 1, 0)
+    assert (conversions, network._keras, model.passes) == ([], None, 1)
     by_gradients = model.explain(noise_photo(100, 80), method="grad-cam").class_map(7)
     exact = model.explain(noise_photo(100, 80)).class_map(7)
     # With a linear head, Grad-CAM is the class map over the number of cells, as far as it is above zero.
@@ -327,7 +327,9 @@ def test_a_network_whose_maps_differ_from_those_of_keras_is_run_by_tensorflow_an
     folder, here, record, monkeypatch, caplog
 ):
     monkeypatch.setattr(
-        loading, "_convert", lambda network, noise: (record, 1.01 * network.feature_maps(noise, passes=0))
+        loading,
+        "_convert",
+        lambda network, noise: (record, 1.01 * network.feature_maps(noise[np.newaxis], counted=False)[0]),
     )
     model = load_lite0()
     assert type(model.backend).__name__ == "KerasBackend" and not folder.exists()

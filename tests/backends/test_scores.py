@@ -9,7 +9,7 @@ from support.network_shapes import EXACT, GRADIENTS, SIZE, base, fill, gap, phot
 from cam.backends import network_output
 from cam.backends.classifier_head import find_head, score_tensor
 from cam.backends.graph import any_size, inline_networks, producer
-from cam.backends.target_layers import layer_tensor, offered_layers
+from cam.backends.target_layers import map_tensors, offered_layers
 from cam.errors import ModelError
 
 # What each head must be found to do to its scores; the classes are those of the scores.
@@ -104,7 +104,7 @@ def test_scores_that_exist_in_the_graph_are_not_computed_anew():
 def test_scores_follow_from_the_maps_alone():
     network = inline_networks(fill(GRADIENTS["VGG"]()))
     scores, _ = score_tensor(network)
-    maps = layer_tensor(network, offered_layers(network)[-1])
+    maps = map_tensors(network)[offered_layers(network)[-1]]
     features, expected = keras.Model(network.inputs[0], [maps, scores])(photo(), training=False)
     rest = keras.Model(maps, scores)
     np.testing.assert_allclose(rest(features, training=False), expected, rtol=1e-5, atol=1e-6)

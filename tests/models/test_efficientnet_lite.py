@@ -120,13 +120,13 @@ def test_a_left_over_entry_is_named(network, lite0_tensors):
 
 
 def test_a_wrong_shape_is_refused_with_the_name_of_the_layer(network, lite0_tensors):
-    with pytest.raises(ModelError, match=r"layer '_fc' .*\(1280, 999\).*instead of .*\(1280, 1000\)"):
+    with pytest.raises(ModelError, match=r"'_fc.weight' .* \(999, 1280\) instead of \(1000, 1280\)"):
         set_weights(network, lite0_tensors | {"_fc.weight": np.zeros((999, 1280), np.float32)})
 
 
 @pytest.mark.parametrize("shape", [(1000,), (1000, 1280, 1), ()])
 def test_a_wrong_number_of_axes_is_refused(network, lite0_tensors, shape):
-    with pytest.raises(ModelError, match=f"'_fc.weight' of the weights has {len(shape)} axes instead of 2"):
+    with pytest.raises(ModelError, match=f"'_fc.weight' .* {re.escape(str(shape))} instead of"):
         set_weights(network, lite0_tensors | {"_fc.weight": np.zeros(shape, np.float32)})
 
 

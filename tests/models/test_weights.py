@@ -152,9 +152,9 @@ def test_a_file_may_be_read_by_whom_the_system_lets_read_files(served):
 
 
 def test_a_checksum_may_be_a_sha256(server, home):
-    right = KerasFile(f"{server}/right/net.h5", None, len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
+    right = KerasFile(f"{server}/right/net.h5", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     assert right.download() == right.require() and right.is_whole()
-    wrong = KerasFile(f"{server}/right/other.h5", None, len(CONTENT), sha256="0" * 64)
+    wrong = KerasFile(f"{server}/right/other.h5", "0" * 64, len(CONTENT))
     with pytest.raises(ModelError, match="what arrived is not the expected file"):
         wrong.download()
     assert files(home) == ["models/net.h5"]
@@ -193,7 +193,7 @@ def test_without_a_checksum_a_file_must_be_whole_and_list_layers(home, layers, t
 
 
 def test_without_a_checksum_what_arrives_is_looked_at_before_it_takes_its_place(served, home, layers):
-    file = dataclasses.replace(served("right"), md5=None)
+    file = dataclasses.replace(served("right"), checksum=None)
     with pytest.raises(ModelError, match="what arrived is not the expected file"):
         file.download()
     assert files(home) == []
