@@ -48,9 +48,9 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
         with tempfile.TemporaryDirectory(prefix="classcam-", ignore_cleanup_errors=True) as folder:
             arguments = (path.absolute(), Path(folder), limit_bytes, find_description(path))
             answer = memoryview(call_in_child(_READ, *arguments, limits=limits, empty_environment=True))
-        end = bytes(answer[:CONFIG_BYTES]).index(b"\n")
         # The child read a file that may have harmed it, so its description is checked again.
-        return unpack_network(check_config(json.loads(bytes(answer[:end]))), answer[end + 1 :])
+        head = bytes(answer[:CONFIG_BYTES]).partition(b"\n")[0]
+        return unpack_network(check_config(json.loads(head)), answer[len(head) + 1 :])
     except ModelError as error:
         raise ModelError(f"{path.name} cannot be opened: {error}") from error
     except LimitError as error:
@@ -61,6 +61,10 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
         raise ModelError(
             f"{path.name} cannot be opened: the process that read it ended ({reason}), because the file is damaged or "
             f"asks for more memory than there is; the limit is {megabytes(limit_bytes)}. Copy it again."
+        ) from error
+    except ValueError as error:
+        raise ModelError(
+            f"{path.name} cannot be opened: the process that read it did not answer as it should."
         ) from error
     except OSError as error:
         reason = error.strerror or shorten(str(error), 200)

@@ -79,7 +79,7 @@ def _read_contents(path: Path, folder: Path, limit_bytes: int, description: Path
     if start.startswith(_ZIP):
         try:
             with zipfile.ZipFile(path) as archive:
-                return _read_zip(archive, path.stat().st_size, folder, limit_bytes)
+                return _read_zip(archive, folder, limit_bytes)
         # At the end of a member, zipfile compares the checksum.
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise ModelError(f"it is damaged or cut off ({error}). Copy it again.") from error
@@ -89,34 +89,33 @@ def _read_contents(path: Path, folder: Path, limit_bytes: int, description: Path
     raise ModelError(f"it {what}. {_AGAIN}")
 
 
-def _read_zip(archive: zipfile.ZipFile, size: int, folder: Path, limit_bytes: int) -> Contents:
+def _read_zip(archive: zipfile.ZipFile, folder: Path, limit_bytes: int) -> Contents:
     members = {info.filename: info for info in archive.infolist()}
     if KERAS_MODEL in members:
         # As Teachable Machine gives it, compressed.
         return _read_hdf5(_extract(archive, members[KERAS_MODEL], folder, 2 * limit_bytes), folder, None)
     if len(members) != len(archive.infolist()):
         raise ModelError(f"it holds one name twice, which Keras does not write. {_AGAIN}")
-    for name, info in members.items():
+    for name in members:
         if name not in (_CONFIG, _WEIGHTS, _METADATA):
             raise ModelError(f"it holds {name[:60]!r}, which no network of plain layers needs. {_AGAIN}")
-        # Keras compresses nothing, so a file is at least as large as what it declares.
-        if info.file_size > size:
-            raise ModelError(f"its {name} declares {info.file_size:,} bytes in a file of {size:,}. {_AGAIN}")
     for name in (_CONFIG, _WEIGHTS):
         if name not in members:
             raise ModelError(f"it holds no {name}. {_AGAIN}")
-    if members[_CONFIG].file_size > CONFIG_BYTES:
-        raise ModelError(f"its architecture is longer than {CONFIG_BYTES // 2**20} MB.")
-    weights = _extract(archive, members[_WEIGHTS], folder, size)
+    weights = _extract(archive, members[_WEIGHTS], folder, 2 * limit_bytes)
     _check_arrays(weights)
-    return Contents(archive.read(_CONFIG), weights, _version(archive.read(_METADATA) if _METADATA in members else b""))
+    config = _extract(archive, members[_CONFIG], folder, CONFIG_BYTES).read_bytes()
+    metadata = _extract(archive, members[_METADATA], folder, CONFIG_BYTES).read_bytes() if _METADATA in members else b""
+    return Contents(config, weights, _version(metadata))
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, most_bytes: int) -> Path:
     if info.flag_bits & 1:
         raise ModelError(f"it is encrypted. {_AGAIN}")
     if info.file_size > most_bytes:
-        raise ModelError(f"its {info.filename} declares {info.file_size:,} bytes. {_AGAIN}")
+        raise ModelError(
+            f"its {info.filename} declares {info.file_size:,} bytes, and at most {most_bytes:,} are read. {_AGAIN}"
+        )
     target = folder / info.filename
     with archive.open(info) as member, target.open("wb") as copy:
         shutil.copyfileobj(member, copy, _CHUNK)
