@@ -1,4 +1,4 @@
-"""Check the architecture that an own model's file describes, and rewrite it so that nothing else is left in it.
+"""Check the architecture that a custom model's file describes, and rewrite it so that nothing else is left in it.
 
 Keras builds a network from such a description by looking up the classes and functions that it names, and has been made
 to run code that way again and again (CVE-2024-3660, 2025-1550, 2025-8747, 2025-9905, 2025-9906, 2025-12058, 2025-49655,
@@ -66,16 +66,10 @@ POLICIES = frozenset({"float16", "bfloat16", "float32", "float64", "mixed_float1
 # What numbers in an architecture may be: no strings or records, whose width is made up by the file.
 NUMBERS = frozenset({"float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool"})
 
-_DEPTH = 100
 _DILATION = 64
-_LAYERS = 5_000
 # Each takes Keras about a millisecond, and models inside models multiply them.
 _CALLS = 20_000
 _REBUILD = "Rebuild the model with Keras' own layers and save it again."
-# Where Keras looks for classes without a module.
-_WITHOUT_MODULE = ("keras.layers", *MODELS.values())
-# Settings that earlier versions wrote, with the value that means nothing: (class, key, value).
-_RETIRED = (("DepthwiseConv2D", "groups", 1), ("SeparableConv2D", "groups", 1), ("Conv2DTranspose", "groups", 1))
 
 
 def check_config(config: object) -> dict:
@@ -91,132 +85,99 @@ def check_config(config: object) -> dict:
             f"its architecture is {named}, not a Sequential or functional model. A subclass of Model cannot be read "
             f"without its code. {_REBUILD}"
         )
-    checked = _class(config, "", 0)
-    if (count := _layers(checked) - 1) > _LAYERS:
-        raise ModelError(f"it has {count:,} layers, and at most {_LAYERS:,} are opened.")
-    if (calls := _costs(checked)[0]) > _CALLS:
-        raise ModelError(f"building it takes {_count(calls)} calls of layers, and at most {_CALLS:,} are made.")
+    try:
+        checked = _check_class(config, "")
+        calls = _count_calls(checked)[0]
+    except RecursionError as error:
+        raise ModelError("its architecture is nested too deep.") from error
+    if calls > _CALLS:
+        raise ModelError(f"building it takes more calls of layers than the {_CALLS:,} that are made at most.")
     return checked
 
 
-def _clean(value: object, layer: str, depth: int) -> object:
-    if depth > _DEPTH:
-        raise ModelError(f"its architecture is nested more than {_DEPTH} deep.")
+def _check(value: object, layer: str) -> object:
     if isinstance(value, list):
-        return [_clean(item, layer, depth + 1) for item in value]
+        return [_check(item, layer) for item in value]
     if not isinstance(value, dict):
         return value
     if "class_name" in value:
-        return _class(value, layer, depth)
-    return {key: _entry(key, item, layer, depth + 1) for key, item in value.items()}
+        special = _SPECIAL.get(value["class_name"]) if isinstance(value["class_name"], str) else None
+        return special(value, layer) if special else _check_class(value, layer)
+    return {key: _check_setting(key, item, layer) for key, item in value.items()}
 
 
-def _class(value: dict, layer: str, depth: int) -> object:
-    name, config = value["class_name"], value.get("config")
-    if isinstance(name, str) and (special := _SPECIAL.get(name)):
-        return special(value, layer, depth + 1)
-    own = config.get("name", value.get("name", "")) if isinstance(config, dict) else ""
-    module = _module(value, f"the layer {_quoted(own)} ({name if isinstance(name, str) else '?'})", layer)
-    kept = {key: item for key, item in config.items() if (name, key, item) not in _RETIRED}
-    checked = {"class_name": name, "config": _clean(kept, str(own) or layer, depth + 1)}
-    if module:
-        checked |= {"module": module, "registered_name": None}
+def _check_class(value: dict, layer: str) -> dict:
+    """A layer, operation or model, with its module as it is written here."""
+    name, config = str(value["class_name"]), value.get("config")
+    own = str(config.get("name", value.get("name", "")) if isinstance(config, dict) else "")
+    checked = {
+        "class_name": name,
+        "module": _find_module(value, f"the layer {_quoted(own)} ({name})", f", in {_quoted(layer)}," if layer else ""),
+        "registered_name": None,
+        "config": _check(config, own or layer),
+    }
     if "name" in value:
         checked["name"] = str(value["name"])
     if "inbound_nodes" in value:
-        checked["inbound_nodes"] = _clean(value["inbound_nodes"], str(own), depth + 1)
+        checked["inbound_nodes"] = _check(value["inbound_nodes"], own)
     return checked
 
 
-def _module(value: dict, what: str, layer: str) -> str | None:
-    """The module to take a class from; None for layers in the format without modules, of HDF5 files."""
+def _find_module(value: dict, what: str, inside: str) -> str:
     name, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
-    inside = f", in {_quoted(layer)}," if layer else ""
-    if not isinstance(value.get("config"), dict):
+    if not isinstance(value.get("config"), dict) or "class_name" in value["config"]:
         raise ModelError(f"{what}{inside} has no settings. {_REBUILD}")
     if registered not in (None, name):
         raise ModelError(f"{what}{inside} is custom code, registered as {_quoted(registered)}. {_REBUILD}")
     if module is not None and (not isinstance(module, str) or module.split(".")[0] not in ("keras", "tf_keras")):
         raise ModelError(f"{what}{inside} comes from {_quoted(module)}, not from Keras. {_REBUILD}")
-    if isinstance(name, str) and name in OPERATIONS and _is_operation(value):
-        return OPERATIONS[name]
-    if isinstance(name, str) and (found := (LAYERS | MODELS).get(name)):
-        return None if "module" not in value and found in _WITHOUT_MODULE else found
-    raise ModelError(
-        f"{what}{inside} is not one of the layers of Keras that only compute on photos, so it is not opened. {_REBUILD}"
-    )
+    # Some operations are called as a layer is, such as Add; only layers say what is trained.
+    is_operation = ".ops." in str(module) if module else "trainable" not in value["config"]
+    known = LAYERS | MODELS | OPERATIONS if is_operation else OPERATIONS | LAYERS | MODELS
+    if not isinstance(name, str) or name not in known:
+        raise ModelError(
+            f"{what}{inside} is not one of the layers of Keras that only compute on photos, so it is not opened. "
+            f"{_REBUILD}"
+        )
+    return known[name]
 
 
-def _is_operation(value: dict) -> bool:
-    """True for Keras' operation, not the layer of the same name, such as Add; layers say what is trained."""
-    module = value.get("module")
-    return ".ops." in f"{module}." if module else "trainable" not in value["config"]
-
-
-def _entry(key: str, value: object, layer: str, depth: int) -> object:
+def _check_setting(key: str, value: object, layer: str) -> object:
     """The value of one setting of a layer."""
     if key.endswith(("_regularizer", "_constraint")):
         return None
     if key.endswith("_initializer"):
         # The weights come from the file, so what they would have begun as need not be computed.
         return None if value is None else "zeros"
-    if rule := _SETTINGS.get(key):
-        return rule(value, layer, depth)
-    return _clean(value, layer, depth)
+    if key == "seed":
+        return value if isinstance(value, int) else None
+    if key == "dtype":
+        inner = value.get("config") if isinstance(value, dict) else None
+        value = inner.get("name") if isinstance(inner, dict) else value
+    if problem := _find_problem(key, value):
+        raise ModelError(f"the layer {_quoted(layer)} {problem}")
+    return _check(value, layer)
 
 
-def _activation(value: object, layer: str, depth: int) -> object:
-    if isinstance(value, str) and value not in ACTIVATIONS:
-        raise ModelError(
-            f"the layer {_quoted(layer)} uses the function {_quoted(value)}, which is not one of Keras' own."
-        )
-    return _clean(value, layer, depth)
+def _find_problem(key: str, value: object) -> str | None:
+    match key:
+        case "activation" if isinstance(value, str) and value not in ACTIVATIONS:
+            return f"uses the function {_quoted(value)}, which is not one of Keras' own."
+        case "data_format" if value not in (None, "channels_last"):
+            return "has its channels first. Build the model with channels last."
+        case "dilation_rate":
+            # TensorFlow cuts a photo into dilation x dilation parts, each with its own margin.
+            for side in value if isinstance(value, list) else [value]:
+                if not isinstance(side, int) or side > _DILATION:
+                    return f"has dilation {_quoted(side)}; at most {_DILATION} is opened."
+        case "dtype" if value is not None and (not isinstance(value, str) or value not in POLICIES | NUMBERS):
+            return f"computes in {_quoted(value)}. Save the model without quantising it."
+        case "quantization_config" if value is not None:
+            return "is quantised. Save the model without quantising it."
+    return None
 
 
-def _dtype(value: object, layer: str, depth: int) -> str | None:
-    inner = value.get("config") if isinstance(value, dict) else None
-    name = inner.get("name") if isinstance(inner, dict) else value
-    if name is not None and (not isinstance(name, str) or name not in POLICIES | NUMBERS):
-        raise ModelError(
-            f"the layer {_quoted(layer)} computes in {_quoted(name)}. Save the model without quantising it."
-        )
-    return name
-
-
-def _seed(value: object, layer: str, depth: int) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _channels(value: object, layer: str, depth: int) -> object:
-    if value not in (None, "channels_last"):
-        raise ModelError(f"the layer {_quoted(layer)} has its channels first. Build the model with channels last.")
-    return value
-
-
-def _dilation(value: object, layer: str, depth: int) -> object:
-    """TensorFlow cuts a photo into dilation x dilation parts, each with its own margin."""
-    for side in value if isinstance(value, list) else [value]:
-        if not isinstance(side, int) or side > _DILATION:
-            raise ModelError(f"the layer {_quoted(layer)} has dilation {_quoted(side)}; at most {_DILATION} is opened.")
-    return value
-
-
-def _no_quantization(value: object, layer: str, depth: int) -> None:
-    if value is not None:
-        raise ModelError(f"the layer {_quoted(layer)} is quantised. Save the model without quantising it.")
-
-
-_SETTINGS: dict[str, Callable] = {
-    "activation": _activation,
-    "data_format": _channels,
-    "dilation_rate": _dilation,
-    "dtype": _dtype,
-    "quantization_config": _no_quantization,
-    "seed": _seed,
-}
-
-
-def _function(value: dict, layer: str, depth: int) -> str:
+def _check_function(value: dict, layer: str) -> str:
     name = value.get("config")
     if not isinstance(name, str) or name not in ACTIVATIONS or value.get("registered_name") not in (None, name):
         raise ModelError(
@@ -226,46 +187,34 @@ def _function(value: dict, layer: str, depth: int) -> str:
     return name
 
 
-def _tensor(value: dict, layer: str, depth: int) -> dict:
-    config = value.get("config")
-    if not isinstance(config, dict) or config.get("dtype") not in NUMBERS:
-        raise ModelError(f"{_quoted(layer)} is given something that is not made of numbers.")
-    kept = ("shape", "dtype", "keras_history") if value["class_name"] == "__keras_tensor__" else ("value", "dtype")
-    return {"class_name": value["class_name"], "config": {key: _plain(config.get(key), layer, depth) for key in kept}}
+def _check_numbers(*kept: str) -> Callable[[dict, str], dict]:
+    """A check of what stands for a tensor or a slice: of its settings, `kept` are left, without any class in them."""
 
-
-def _slice(value: dict, layer: str, depth: int) -> dict:
-    config = value.get("config")
-    parts = {key: config.get(key) if isinstance(config, dict) else None for key in ("start", "stop", "step")}
-    return {"class_name": "__slice__", "config": _plain(parts, layer, depth)}
-
-
-def _items(value: dict, layer: str, depth: int) -> object:
-    return _clean(value.get("items"), layer, depth)
-
-
-def _plain(value: object, layer: str, depth: int) -> object:
-    if depth > _DEPTH:
-        raise ModelError(f"its architecture is nested more than {_DEPTH} deep.")
-    if isinstance(value, list):
-        return [_plain(item, layer, depth + 1) for item in value]
-    if isinstance(value, dict):
-        if "class_name" in value:
+    def check(value: dict, layer: str) -> dict:
+        config = value.get("config")
+        settings = {key: config.get(key) for key in kept} if isinstance(config, dict) else {}
+        if settings.get("dtype", "float32") not in NUMBERS or not settings or _holds_class(settings):
             raise ModelError(f"{_quoted(layer)} is given something that is not made of numbers.")
-        return {key: _plain(item, layer, depth + 1) for key, item in value.items()}
-    return value
+        return {"class_name": value["class_name"], "config": settings}
+
+    return check
 
 
-# What the two formats write for values that JSON does not have.
-_SPECIAL: dict[str, Callable] = {
-    "function": _function,
-    "__keras_tensor__": _tensor,
-    "__tensor__": _tensor,
-    "__numpy__": _tensor,
-    "__slice__": _slice,
-    "__ellipsis__": lambda value, layer, depth: {"class_name": "__ellipsis__", "config": {}},
-    "__tuple__": _items,
-    "TensorShape": _items,
+def _holds_class(value: object) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, dict) and "class_name" in value) or any(map(_holds_class, inner))
+
+
+# What Keras writes for values that JSON does not have.
+_SPECIAL: dict[str, Callable[[dict, str], object]] = {
+    "function": _check_function,
+    "__keras_tensor__": _check_numbers("shape", "dtype", "keras_history"),
+    "__tensor__": _check_numbers("value", "dtype"),
+    "__numpy__": _check_numbers("value", "dtype"),
+    "__slice__": _check_numbers("start", "stop", "step"),
+    "__ellipsis__": lambda value, layer: {"class_name": "__ellipsis__", "config": {}},
+    "__tuple__": lambda value, layer: _check(value.get("items"), layer),
+    "TensorShape": lambda value, layer: _check(value.get("items"), layer),
 }
 
 
@@ -273,32 +222,20 @@ def _quoted(value: object) -> str:
     return repr(shorten(str(value)))
 
 
-def _count(number: int) -> str:
-    return f"{number:,}" if number < 10**12 else "more than 10**12"
-
-
-def _inner(value: object) -> list[dict]:
-    """The layers that a layer's settings hold, at any depth."""
+def _count_calls(value: object) -> tuple[int, int]:
+    """Count the calls of layers to build a checked description, and those each time it is called."""
+    if isinstance(value, dict) and "class_name" not in value:
+        value = list(value.values())
     if isinstance(value, list):
-        return [found for item in value for found in _inner(item)]
-    if isinstance(value, dict):
-        name = value.get("class_name")
-        if name in MODELS or name in LAYERS or name in OPERATIONS:
-            return [value]
-        return [found for item in value.values() for found in _inner(item)]
-    return []
-
-
-def _layers(layer: dict) -> int:
-    return 1 + sum(_layers(inner) for inner in _inner(layer["config"]))
-
-
-def _costs(layer: dict) -> tuple[int, int]:
-    """(calls of layers to build it, calls of layers each time it is called)."""
-    inner = _inner(layer["config"])
-    costs = [_costs(each) for each in inner]
-    nodes = [max(1, len(each.get("inbound_nodes") or ())) for each in inner]
-    call = 1 + sum(cost[1] * count for cost, count in zip(costs, nodes, strict=True))
+        inner = [(_count_calls(each), _count_nodes(each)) for each in value]
+        return sum(counts[0] for counts, _ in inner), sum(counts[1] * nodes for counts, nodes in inner)
+    if not isinstance(value, dict) or value["class_name"].startswith("__"):
+        return 0, 0
+    build, call = _count_calls(value["config"])
     # Keras builds a Sequential model again after each layer that is added.
-    rounds = max(1, len(inner) // 2) if layer["class_name"] == "Sequential" else 1
-    return sum(cost[0] for cost in costs) + call * rounds, call
+    rounds = max(1, len(value["config"].get("layers") or ()) // 2) if value["class_name"] == "Sequential" else 1
+    return build + (call + 1) * rounds, call + 1
+
+
+def _count_nodes(layer: object) -> int:
+    return max(1, len(layer.get("inbound_nodes") or ())) if isinstance(layer, dict) else 1

@@ -1,5 +1,6 @@
-"""Custom model files: where they are and their names. They are not read here, nor is Keras imported."""
+"""Custom model files: where they are, their kinds and their names. No model is read here, nor is Keras imported."""
 
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,31 @@ from cam.errors import ModelError
 from cam.formatting import slugify
 from cam.models.weights import megabytes
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
+SUFFIXES = (".keras", ".h5", ".hdf5", ".zip")
 PREFIX = "own/"
+# The network in a zip of Teachable Machine, and the names of its classes.
+KERAS_MODEL, LABELS = "keras_model.h5", "labels.txt"
+_LABELS_BYTES = 2**20
+_AGAIN = "Save the whole model as Keras does, with model.save('name.keras')."
+# How a file of another kind is told: by its ending, or by what stands at a place in it.
+FOREIGN = {
+    ".tflite": f"it is a TensorFlow Lite file, which cannot be turned back. {_AGAIN} Teachable Machine: Export Model, "
+    "Tensorflow, Keras.",
+    ".pt": f"it is a PyTorch file, and only networks of Keras are opened. Rebuild it with Keras' own layers. {_AGAIN}",
+    ".onnx": f"it is an ONNX file, and only networks of Keras are opened. {_AGAIN}",
+    ".pb": f"it is a part of a SavedModel. Load that where it was made. {_AGAIN}",
+}
+FOREIGN[".pth"] = FOREIGN[".pt"]
+_STARTS = (
+    (4, b"TFL3", FOREIGN[".tflite"]),
+    (0, b"\x80\x02", FOREIGN[".pt"]),
+    (
+        0,
+        b"version https://git-lfs",
+        "it is a pointer of Git LFS, and not the file itself. Run git lfs pull where it comes from, or download it "
+        "there.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +70,7 @@ class CustomFile:
             ModelError: there is no such file.
         """
         if self.path.is_dir():
-            raise ModelError(
-                f"{self.path} is a folder, as a SavedModel is, and not a model file. Save the whole model again with "
-                "model.save('name.keras')."
-            )
+            raise ModelError(f"{self.path} cannot be opened: {describe_foreign(self.path)}")
         if self.find() is None:
             raise ModelError(f"There is no model file {self.path}. Expected one that model.save made: .keras or .h5.")
         return self.path
@@ -62,8 +83,30 @@ class CustomFile:
 
     @property
     def sidecar_name(self) -> str:
-        """Name of the sidecar, which may say what the model's file does not: cats.json for cats.keras."""
-        return f"{self.path.stem}.json"
+        """Name of the sidecar, which may say what the model's file does not: cats.json for cats.keras.
+
+        It is cats.h5.json where cats.json is what Keras calls a model's architecture.
+        """
+        return f"{self.path.name if find_description(self.path) else self.path.stem}.json"
+
+    def read_labels(self) -> list[str]:
+        """Read the names of classes in `labels.txt`, beside the file or in its zip; none where there is no such file.
+
+        Teachable Machine begins each line with its number: "0 Cat".
+        """
+        if self.path.suffix == ".zip":
+            if LABELS not in _zip_names(self.path):
+                return []
+            with zipfile.ZipFile(self.path) as archive, archive.open(LABELS) as member:
+                data = member.read(_LABELS_BYTES)
+        elif beside := find_beside(self.path, LABELS):
+            with beside.open("rb") as file:
+                data = file.read(_LABELS_BYTES)
+        else:
+            return []
+        lines = [line.strip() for line in data.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
+        numbered = all(line.startswith(f"{i} ") for i, line in enumerate(lines))
+        return [line.partition(" ")[2].strip() for line in lines] if numbered else lines
 
 
 @dataclass(frozen=True)
@@ -99,14 +142,15 @@ class CustomModel:
 def list_custom_models(folder: Path | None, extra: Sequence[Path] = ()) -> list[CustomModel]:
     """List the custom models of a folder, by name, and then those that were named one by one.
 
-    In the folder, what counts is files that end in `.keras`, `.h5` or `.hdf5`. Hidden files, folders inside, and links
-    to places outside are passed over, so that whoever may put files there cannot have others read. Files named one by
-    one are taken as they are, also where they are missing: the error comes when one is loaded.
+    In the folder, what counts is files that end in `.keras`, `.h5` or `.hdf5`, and zips of Teachable Machine. Hidden
+    files, folders inside, and links to places outside are passed over, so that whoever may put files there cannot have
+    others read. Files named one by one are taken as they are, also where they are missing: the error comes when one is
+    loaded.
 
     Raises:
         ModelError: the folder cannot be read.
     """
-    files = _files(folder) if folder is not None else []
+    files = [path for path in _entries(folder) if path.is_file() and _may_open(path)] if folder is not None else []
     known = {path.resolve() for path in files}
     for path in extra:
         if path.resolve() not in known:
@@ -115,7 +159,63 @@ def list_custom_models(folder: Path | None, extra: Sequence[Path] = ()) -> list[
     return [CustomModel(name, CustomFile(path), _sidecar(path, folder)) for name, path in _named(files)]
 
 
-def _files(folder: Path) -> list[Path]:
+def list_foreign(folder: Path | None) -> list[str]:
+    """Say of each file of the folder that is a model of another kind than Keras' what to do with it."""
+    entries = _entries(folder) if folder is not None else []
+    foreign = {
+        path.name: describe_foreign(path)
+        for path in entries
+        if path.suffix in FOREIGN or path.suffix in SUFFIXES or (path / "saved_model.pb").is_file()
+    }
+    return [f"{name} cannot be opened: {text}" for name, text in foreign.items() if text]
+
+
+def describe_foreign(path: Path) -> str | None:
+    """Say what a file or folder is that is no model of Keras, and what to do; None where it may be one."""
+    if path.is_dir():
+        return f"it is a folder, as a SavedModel is. Load that where it was made. {_AGAIN}"
+    if path.suffix in FOREIGN:
+        return FOREIGN[path.suffix]
+    with path.open("rb") as file:
+        start = file.read(64)
+    if found := next((text for place, magic, text in _STARTS if start[place:].startswith(magic)), None):
+        return found
+    names = _zip_names(path) if start.startswith(b"PK") else []
+    return FOREIGN[".pt"] if any(name.endswith("/data.pkl") for name in names) else None
+
+
+def find_description(path: Path) -> Path | None:
+    """The file beside weights that describes their model, as `model.to_json()` gives it; None where there is none."""
+    for stem in (path.stem, path.stem.removesuffix(".weights")):
+        beside = find_beside(path, f"{stem}.json")
+        if beside and path.suffix in (".h5", ".hdf5"):
+            with beside.open("rb") as file:
+                if b'"class_name"' in file.read(200):
+                    return beside
+    return None
+
+
+def find_beside(path: Path, name: str) -> Path | None:
+    """A file of this name in the folder of a model, if it is there and no link to another folder."""
+    beside = path.with_name(name)
+    return beside if beside.is_file() and beside.resolve().parent == path.parent.resolve() else None
+
+
+def _zip_names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return []
+
+
+def _may_open(path: Path) -> bool:
+    """True for what may be a model of Keras by its ending; many a zip is none."""
+    return path.suffix in SUFFIXES and (path.suffix != ".zip" or KERAS_MODEL in _zip_names(path))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in the folder, but hidden files and links to places outside."""
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "not there"
         raise ModelError(
@@ -125,17 +225,19 @@ def _files(folder: Path) -> list[Path]:
         entries = sorted(folder.iterdir(), key=lambda path: (path.name.casefold(), path.name))
     except OSError as error:
         raise ModelError(f"The folder of own models {folder} cannot be read: {error.strerror}.") from error
-    return [path for path in entries if path.suffix in SUFFIXES and _counts(path, folder)]
-
-
-def _counts(path: Path, folder: Path) -> bool:
-    return not path.name.startswith(".") and path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    inside = folder.resolve()
+    return [
+        path
+        for path in entries
+        if not path.name.startswith(".") and path.resolve().is_relative_to(inside) and path.exists()
+    ]
 
 
 def _sidecar(path: Path, folder: Path | None) -> Path | None:
-    sidecar = path.with_name(CustomFile(path).sidecar_name)
-    from_folder = folder is not None and path.parent == folder
-    return sidecar if (_counts(sidecar, folder) if from_folder else sidecar.is_file()) else None
+    name = CustomFile(path).sidecar_name
+    if folder is not None and path.parent == folder:
+        return find_beside(path, name)
+    return path.with_name(name) if path.with_name(name).is_file() else None
 
 
 def _named(files: list[Path]) -> list[tuple[str, Path]]:

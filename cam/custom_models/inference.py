@@ -108,7 +108,7 @@ def _takes_bytes(node) -> bool | None:
     """True if a call scales numbers of 0..255, False for 0..1; None where it does not scale."""
     layer = node.operation
     if kind(layer) == "Rescaling":
-        return _largest(layer.scale) < 0.1
+        return _largest(layer.scale) < 0.1 or _largest(layer.offset) > 2
     if kind(layer) == "Normalization":
         return _largest(layer.mean) > 2
     if kind(layer) not in ("TrueDivide", "Divide", "Multiply", "Subtract", "Add"):

@@ -1,5 +1,6 @@
-"""Open a custom model from its file, after everything that could go wrong was looked at, and complete its row."""
+"""Open a custom model: a child process with limits reads and tries it, and what that gives back is built here."""
 
+import json
 import math
 import tempfile
 from dataclasses import replace
@@ -7,19 +8,26 @@ from pathlib import Path
 
 import keras
 
-from cam.custom_models.archive import read_contents
 from cam.custom_models.config import check_config
+from cam.custom_models.discovery import LABELS, CustomFile, describe_foreign, find_description
 from cam.custom_models.inference import guess
-from cam.custom_models.memory import Demand, build, measure
-from cam.custom_models.sidecar import Sidecar, read_sidecar
+from cam.custom_models.network import unpack_network
+from cam.custom_models.read import CONFIG_BYTES
+from cam.custom_models.sidecar import Sidecar, check_labels, read_sidecar
 from cam.errors import ModelError
 from cam.formatting import shorten
 from cam.models.registry import ModelSpec
 from cam.models.weights import megabytes
+from cam.sandbox import ChildError, LimitError, Limits, call_in_child
+
+_READ = "cam.custom_models.read:read_network"
+_CPU_SECONDS, _WALL_SECONDS = 300, 600
+# Addresses of Python with TensorFlow and of what it needs to run anything.
+_MEMORY_BYTES = 2**31
 
 
 def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
-    """The network in a `.keras`, `.h5` or `.hdf5` file, ready to run.
+    """The network in a file that Keras saved, ready to run.
 
     Args:
         limit_bytes: the most memory that its weights and the largest output of its layers may take together.
@@ -28,28 +36,39 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
         ModelError: a file that is missing, damaged, of another kind, asks for code or for too much memory, or holds
             something else than a network from one photo to one score a class. The text begins with the file's name.
     """
+    limits = Limits(
+        memory_bytes=_MEMORY_BYTES + 2 * limit_bytes,
+        cpu_seconds=_CPU_SECONDS,
+        wall_seconds=_WALL_SECONDS,
+        answer_bytes=CONFIG_BYTES + limit_bytes,
+    )
     try:
+        if foreign := describe_foreign(path):
+            raise ModelError(foreign)
         with tempfile.TemporaryDirectory(prefix="classcam-", ignore_cleanup_errors=True) as folder:
-            contents = read_contents(path, Path(folder))
-            config = check_config(contents.architecture)
-            demand = measure(config)
-            _check_limit(demand, limit_bytes)
-            weights = contents.weights()
-            _check_whole(demand, weights.numbers)
-            network = build(config)
-            network.load_weights(weights.path)
+            arguments = (path.absolute(), Path(folder), limit_bytes, find_description(path))
+            answer = memoryview(call_in_child(_READ, *arguments, limits=limits, empty_environment=True))
+        # The child read a file that may have harmed it, so its description is checked again.
+        head = bytes(answer[:CONFIG_BYTES]).partition(b"\n")[0]
+        return unpack_network(check_config(json.loads(head)), answer[len(head) + 1 :])
     except ModelError as error:
         raise ModelError(f"{path.name} cannot be opened: {error}") from error
-    except OSError as error:
-        reason = error.strerror or _first_line(error)
-        raise ModelError(f"{path.name} cannot be opened: it cannot be read ({reason}).") from error
-    # h5py and Keras end in nearly any exception on a damaged file; each means the same to the reader.
-    except Exception as error:
+    except LimitError as error:
+        problem = f"opening it takes more than {_CPU_SECONDS} s or {megabytes(limits.memory_bytes or 0)} of memory"
+        raise ModelError(f"{path.name} cannot be opened: {problem}. Save the model again.") from error
+    except ChildError as error:
+        reason = shorten((error.last_lines or ["no answer"])[-1], 200)
         raise ModelError(
-            f"{path.name} cannot be opened: it is damaged, or Keras {keras.__version__} cannot build it "
-            f"({_first_line(error)})."
+            f"{path.name} cannot be opened: the process that read it ended ({reason}), because the file is damaged or "
+            f"asks for more memory than there is; the limit is {megabytes(limit_bytes)}. Copy it again."
         ) from error
-    return network
+    except ValueError as error:
+        raise ModelError(
+            f"{path.name} cannot be opened: the process that read it did not answer as it should."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or shorten(str(error), 200)
+        raise ModelError(f"{path.name} cannot be opened: it cannot be read ({reason}).") from error
 
 
 def complete_spec(spec: ModelSpec, network: keras.Model) -> ModelSpec:
@@ -58,9 +77,14 @@ def complete_spec(spec: ModelSpec, network: keras.Model) -> ModelSpec:
     Raises:
         ModelError: the file beside the model cannot be understood, or does not fit the network.
     """
-    if not spec.own:
+    if not isinstance(spec.source, CustomFile):
         return spec
     sidecar = read_sidecar(spec.sidecar) if spec.sidecar else Sidecar()
+    # With other classes, the list belongs to another model in the same folder.
+    if sidecar.labels is None and len(labels := spec.source.read_labels()) == max(2, network.outputs[0].shape[-1]):
+        if problem := check_labels(labels):
+            raise ModelError(f"{LABELS} beside {spec.source.path.name} must hold {problem}.")
+        sidecar = replace(sidecar, labels=tuple(labels))
     known = guess(network, sidecar, title=spec.title)
     return replace(
         spec,
@@ -72,26 +96,3 @@ def complete_spec(spec: ModelSpec, network: keras.Model) -> ModelSpec:
         parameters=sum(math.prod(weight.shape) for weight in network.trainable_weights),
         guessed=known.guessed,
     )
-
-
-def _check_limit(demand: Demand, limit_bytes: int) -> None:
-    total = demand.weight_bytes + demand.largest_bytes
-    if total > limit_bytes:
-        raise ModelError(
-            f"it asks for {megabytes(total)} of memory, {megabytes(demand.weight_bytes)} for its weights and "
-            f"{megabytes(demand.largest_bytes)} for what its layer {demand.largest[:60]!r} puts out; the limit is "
-            f"{megabytes(limit_bytes)}. The setting CAM_MODEL_MB raises it."
-        )
-
-
-def _check_whole(demand: Demand, numbers: int) -> None:
-    if demand.numbers > numbers:
-        raise ModelError(
-            f"its architecture needs {demand.numbers:,} numbers, and {numbers:,} are in it. Save the whole model again "
-            "with model.save('name.keras')."
-        )
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return shorten(line, 200)

@@ -58,6 +58,21 @@ def read_sidecar(path: Path) -> Sidecar:
     return Sidecar(**{key: tuple(value) if key == "labels" else value for key, value in values.items()})
 
 
+def check_labels(value: object) -> str | None:
+    """Say what the names of classes must be, where they are not; None where they are."""
+    expected = "a list of the classes' names, in the order of the model's outputs"
+    if not isinstance(value, list) or not value:
+        return f"{expected}, not {_shown(value)}"
+    seen: set[str] = set()
+    for i, label in enumerate(value):
+        if not _is_name(label):
+            return f"{expected}; class {i} is {_shown(label)}"
+        if label.strip().casefold() in seen:
+            return f"{expected}, each once; {label!r} is there twice"
+        seen.add(label.strip().casefold())
+    return None
+
+
 def sidecar_json(sidecar: Sidecar) -> str:
     """The text of the file that says the same."""
     said = {key: value for key, value in asdict(sidecar).items() if value is not None}
@@ -77,20 +92,6 @@ def _title(value: object) -> str | None:
     return None if _is_name(value) else f"a text of 1 to {LETTERS} letters, not {_shown(value)}"
 
 
-def _labels(value: object) -> str | None:
-    expected = "a list of the classes' names, in the order of the model's outputs"
-    if not isinstance(value, list) or not value:
-        return f"{expected}, not {_shown(value)}"
-    seen: set[str] = set()
-    for i, label in enumerate(value):
-        if not _is_name(label):
-            return f"{expected}; class {i} is {_shown(label)}"
-        if label.strip().casefold() in seen:
-            return f"{expected}, each once; {label!r} is there twice"
-        seen.add(label.strip().casefold())
-    return None
-
-
 def _preprocessing(value: object) -> str | None:
     known = isinstance(value, str) and value in PREPROCESSINGS
     return None if known else f"one of {', '.join(map(repr, PREPROCESSINGS))}, not {_shown(value)}"
@@ -107,7 +108,7 @@ def _shown(value: object) -> str:
 
 _CHECKS: dict[str, Callable[[object], str | None]] = {
     "title": _title,
-    "labels": _labels,
+    "labels": check_labels,
     "preprocessing": _preprocessing,
     "size": _size,
 }

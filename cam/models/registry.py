@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from cam.backends.turns import default_passes
-from cam.custom_models.discovery import SUFFIXES, CustomFile, CustomModel, list_custom_models
+from cam.custom_models.discovery import FOREIGN, SUFFIXES, CustomFile, CustomModel, list_custom_models, list_foreign
 from cam.errors import ModelError
 from cam.models.weights import KerasFile, Source, Wheel
 
@@ -177,12 +177,12 @@ def list_models(options: LibraryOptions | None = None) -> list[ModelSpec]:
 
 
 def custom_models_problem(options: LibraryOptions | None = None) -> str | None:
-    """Say in a sentence why custom models cannot be listed; None where they can."""
+    """Say why custom models, or files of other kinds in their folder, cannot be opened; None where all can."""
     try:
         _custom_specs(options)
+        return " ".join(list_foreign((options or LibraryOptions()).models_folder)) or None
     except ModelError as error:
         return str(error)
-    return None
 
 
 def _custom_specs(options: LibraryOptions | None) -> list[ModelSpec]:
@@ -199,7 +199,8 @@ def spec_of(name: str | Path, options: LibraryOptions | None = None) -> ModelSpe
         ModelError: there is no network of that name.
     """
     path = Path(name)
-    if path.suffix in SUFFIXES and str(name) not in {spec.name for spec in list_models(options)}:
+    is_file = path.suffix in (*SUFFIXES, *FOREIGN) or path.is_dir()
+    if is_file and str(name) not in {spec.name for spec in list_models(options)}:
         return custom_spec(list_custom_models(None, [path])[0])
     return find_spec(str(name), options)
 

@@ -39,7 +39,7 @@ def test_a_file_that_is_missing_is_refused(tmp_path):
 
 def test_a_folder_is_refused(tmp_path):
     (tmp_path / "model.keras").mkdir()
-    assert "it is a folder, as a SavedModel is. Save the whole model again" in refuse(tmp_path / "model.keras")
+    assert "it is a folder, as a SavedModel is. Load that where it was made" in refuse(tmp_path / "model.keras")
 
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100)
@@ -50,12 +50,21 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100)
     [
         ("model.keras", b"", "it is empty"),
         ("model.h5", b"", "it is empty"),
-        ("model.keras", JPEG, "does not start as a .keras file (zip) does"),
-        ("model.h5", JPEG, "does not start as an .h5 file (HDF5) does"),
-        ("model.keras", b"\x89HDF\r\n\x1a\n" + bytes(100), "it is an .h5 file (HDF5) under another ending. Rename it."),
-        ("model.hdf5", b"PK\x03\x04" + bytes(100), "it is a .keras file (zip) under another ending. Rename it."),
-        ("model.pt", b"PK\x03\x04" + bytes(100), "its name ends in '.pt' instead of .keras, .h5, .hdf5"),
-        ("model.weights.h5", b"\x89HDF\r\n\x1a\n", "it holds weights without the model, as its name says"),
+        ("model.keras", JPEG, "starts as neither a .keras file (zip) nor an .h5 file (HDF5)"),
+        ("model.h5", JPEG, "starts as neither a .keras file (zip) nor an .h5 file (HDF5)"),
+        ("model.keras", b"\x89HDF\r\n\x1a\n" + bytes(100), "its HDF5 file is damaged"),
+        ("model.hdf5", b"PK\x03\x04" + bytes(100), "it is damaged or cut off"),
+        ("model.pt", b"PK\x03\x04" + bytes(100), "it is a PyTorch file, and only networks of Keras are opened."),
+        ("model.keras", b"\x80\x02}q\x00", "it is a PyTorch file"),
+        ("model.tflite", b"", "it is a TensorFlow Lite file, which cannot be turned back."),
+        ("model.h5", b"\x1c\x00\x00\x00TFL3", "it is a TensorFlow Lite file"),
+        ("model.onnx", b"", "it is an ONNX file"),
+        ("saved_model.pb", b"", "it is a part of a SavedModel"),
+        (
+            "model.h5",
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "it is a pointer of Git LFS, and not the file",
+        ),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, name, data, text):
@@ -65,7 +74,10 @@ def test_a_file_of_another_kind_is_refused(tmp_path, name, data, text):
 
 def test_weights_without_a_model_are_refused(tmp_path):
     (tmp_path / "model.h5").write_bytes(weights(np.ones(3, np.float32)))
-    assert "it holds weights without the model. Save the whole model again" in refuse(tmp_path / "model.h5")
+    assert (
+        "it holds weights without the model. Save the whole model again with model.save('name.keras'). Or put"
+        in refuse(tmp_path / "model.h5")
+    )
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -98,7 +110,9 @@ def test_a_file_with_a_wrong_bit_opens_or_is_refused(tmp_path, good, suffix):
 def test_wrong_bits_in_weights_are_found_by_the_checksum(tmp_path, good):
     data = bytearray(good[".keras"])
     data[data.index(b"\x89HDF") + 5_000] ^= 1
-    assert "its weights are damaged (Bad CRC-32 for file 'model.weights.h5')" in refuse(write(tmp_path, ".keras", data))
+    assert "it is damaged or cut off (Bad CRC-32 for file 'model.weights.h5')" in refuse(
+        write(tmp_path, ".keras", data)
+    )
 
 
 def rezipped(data: bytes, *, compression=zipfile.ZIP_STORED, extra=(), without=()) -> bytes:
@@ -124,19 +138,24 @@ def rezipped(data: bytes, *, compression=zipfile.ZIP_STORED, extra=(), without=(
         ({"extra": [("/etc/evil", b"x")]}, "it holds '/etc/evil'"),
         ({"extra": [("assets/vocabulary.txt", b"x")]}, "it holds 'assets/vocabulary.txt'"),
         ({"extra": [("model.weights.npz", b"x")]}, "it holds 'model.weights.npz'"),
-        ({"compression": zipfile.ZIP_DEFLATED}, "it was compressed"),
     ],
-    ids=["no config", "no weights", "twice", "path up", "path from root", "assets", "npz", "compressed"],
+    ids=["no config", "no weights", "twice", "path up", "path from root", "assets", "npz"],
 )
 def test_a_zip_with_other_members_than_keras_writes_is_refused(tmp_path, good, changes, text):
     assert text in refuse(write(tmp_path, ".keras", rezipped(good[".keras"], **changes)))
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
-def test_a_zip_that_is_written_again_without_changes_opens(tmp_path, good):
-    assert (
-        open_custom_model(write(tmp_path, ".keras", rezipped(good[".keras"])), limit_bytes=LIMIT).count_params() == 62
-    )
+def test_a_zip_that_is_written_again_opens(tmp_path, good):
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        path = write(tmp_path, ".keras", rezipped(good[".keras"], compression=compression))
+        assert open_custom_model(path, limit_bytes=LIMIT).count_params() == 62
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_under_the_ending_of_the_other_format_opens(tmp_path, good, suffix):
+    path = write(tmp_path, {".keras": ".h5", ".h5": ".keras"}[suffix], good[suffix])
+    assert open_custom_model(path, limit_bytes=LIMIT).count_params() == 62
 
 
 def test_an_encrypted_zip_is_refused(tmp_path, good):
@@ -153,9 +172,9 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", bytes(100 * 2**20))
-        archive.writestr("model.weights.h5", b"x")
+        archive.writestr("model.weights.h5", weights(np.ones(3, np.float32)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "its config.json declares 104,857,600 bytes in a file of 10" in refuse(path)
+    assert "its config.json declares 104,857,600 bytes, and at most 16,777,216 are read" in refuse(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 50 * 2**10
 
 
@@ -164,7 +183,7 @@ def test_a_zip_directory_that_declares_more_than_there_is_is_refused(tmp_path, g
     place = data.rindex(b"PK\x01\x02")  # of the weights: compressed and full size follow each other
     struct.pack_into("<II", data, place + 20, 2**32 - 2, 2**32 - 2)
     text = refuse(write(tmp_path, ".keras", data))
-    assert "its model.weights.h5 declares 4,294,967,294 bytes in a file of" in text
+    assert "its model.weights.h5 declares 4,294,967,294 bytes, and at most" in text
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"nothing", b'{"class_name": "Sequential"'])
@@ -174,12 +193,13 @@ def test_an_architecture_that_is_no_json_is_refused(tmp_path, text):
 
 def test_an_architecture_that_is_too_long_is_refused(tmp_path):
     path = write_keras(tmp_path / "model.keras", {}, config_json=b" " * (2**24 + 1))
-    assert "its architecture is longer than 16 MB" in refuse(path)
+    assert "its config.json declares 16,777,217 bytes, and at most 16,777,216 are read" in refuse(path)
 
 
 def test_what_keras_cannot_build_is_refused_with_its_reason(tmp_path):
     path = write_keras(tmp_path / "model.keras", sequential(layer("Dense", "dense", unitz=2), *ending()))
-    assert "or Keras 3." in refuse(path)
+    text = refuse(path)
+    assert "cannot build its layer 'dense' (" in text and "unitz" in text and "damaged" not in text
 
 
 def test_a_broken_file_does_not_keep_another_from_opening(tmp_path, good):

@@ -1,6 +1,7 @@
 """Architectures that ask for code, files or names that are not Keras' own: each is refused before Keras sees it."""
 
 import json
+from pkgutil import resolve_name
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from support.custom_files import (
     write_keras,
 )
 
-from cam.custom_models import load
+from cam.custom_models import load, network
 from cam.custom_models.config import check_config
 
 
@@ -25,11 +26,14 @@ from cam.custom_models.config import check_config
 def nothing_is_built(monkeypatch):
     """What is refused here must not have reached Keras."""
 
-    def build(config):
+    def build(config, *rest, **more):
         raise AssertionError(f"Keras was to build {json.dumps(config)}")
 
-    monkeypatch.setattr(load, "measure", build)
-    monkeypatch.setattr(load, "build", build)
+    def call(function, *arguments, **limits):
+        return resolve_name(function)(*arguments)
+
+    monkeypatch.setattr(network, "try_network", build)
+    monkeypatch.setattr(load, "call_in_child", call)
 
 
 CODE = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
@@ -156,18 +160,19 @@ def test_an_architecture_that_is_no_network_is_refused(tmp_path, config, text):
 
 
 def test_one_that_is_nested_too_deep_is_refused(tmp_path):
-    deep = 0
-    for _ in range(150):
-        deep = [deep]
-    text = refuse(write_keras(tmp_path / "model.keras", sequential(layer("Dense", "dense", units=deep))))
-    assert "nested more than 100 deep" in text
     for brackets in (b"[" * 100_000, b'{"a":' * 100_000):
         assert "is no JSON" in refuse(write_keras(tmp_path / "model.keras", {}, config_json=brackets))
+    deep = b"[" * 900 + b"]" * 900
+    text = json.dumps(sequential(layer("Dense", "dense", units="DEEP"))).encode().replace(b'"DEEP"', deep)
+    assert "nested too deep" in refuse(write_keras(tmp_path / "model.keras", {}, config_json=text))
 
 
 def test_one_with_too_many_layers_is_refused(tmp_path):
-    many = [layer("Activation", f"a{i}", activation="relu") for i in range(5_001)]
-    assert "it has 5,004 layers" in refuse(write_keras(tmp_path / "model.keras", functional(*many, *ending())))
+    many = [layer("Activation", f"a{i}", activation="relu") for i in range(20_001)]
+    text = refuse(write_keras(tmp_path / "model.keras", functional(*many, *ending())))
+    assert "more calls of layers than the 20,000" in text
+    few = [layer("Activation", f"a{i}", activation="relu") for i in range(301)]
+    assert "more calls" in refuse(write_keras(tmp_path / "model.keras", sequential(*few, *ending())))
 
 
 def test_models_inside_models_that_multiply_are_refused(tmp_path):
@@ -179,7 +184,7 @@ def test_models_inside_models_that_multiply_are_refused(tmp_path):
         inner["config"]["layers"][1]["inbound_nodes"] *= 2
     path = write_keras(tmp_path / "model.keras", inner)
     assert path.stat().st_size < 40_000
-    assert "calls of layers, and at most 20,000 are made" in refuse(path)
+    assert "more calls of layers than the 20,000 that are made at most" in refuse(path)
 
 
 def test_what_is_built_holds_nothing_of_the_file_but_plain_values_and_layers_of_keras():

@@ -12,8 +12,16 @@ import pytest
 
 from cam.custom_models.load import open_custom_model
 from cam.errors import ModelError
+from cam.sandbox import ChildPool, Limits
 
 LIMIT = 2**27
+_pool = ChildPool()
+
+
+def call_warm_child(function: str, *arguments: object, limits: Limits, empty_environment: bool) -> bytes:
+    """Like `call_in_child`, in a process that stays, because Keras takes seconds to import."""
+    assert empty_environment
+    return _pool.call(function, *arguments, limits=limits, at_once=1, refusal=ModelError)
 
 
 def layer(class_name: str, name: str, module: str = "keras.layers", **config: object) -> dict:
@@ -56,6 +64,14 @@ def weights(*arrays: np.ndarray) -> bytes:
     with h5py.File(file, "w") as h5:
         for i, array in enumerate(arrays):
             h5[f"layers/layer_{i}/vars/0"] = array
+    return file.getvalue()
+
+
+def dense_weights(kernel: np.ndarray, bias: np.ndarray) -> bytes:
+    """An HDF5 file for a model that ends in `ending`."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as h5:
+        h5["layers/dense/vars/0"], h5["layers/dense/vars/1"] = kernel, bias
     return file.getvalue()
 
 
