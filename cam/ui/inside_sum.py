@@ -60,9 +60,7 @@ def add_up(scene: Scene, parts: Parts) -> None:
 def _choose_count(maps: int) -> int:
     """How many feature maps are added up, 0 to all."""
     state = st.session_state
-    if _COUNT not in state:
-        held.change(_COUNT, _START)
-    held.hold(_COUNT, min(state[_COUNT], maps))
+    held.hold(_COUNT, min(state.get(_COUNT, _START), maps))
 
     def step(by: int) -> None:
         held.change(_COUNT, min(max(state[_COUNT] + by, 0), maps))
@@ -70,7 +68,14 @@ def _choose_count(maps: int) -> int:
     slider, buttons = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
     with slider:
         count = st.slider(
-            "Feature maps, the strongest first", 0, maps, key=_COUNT, bind="query-params", persist_state="session"
+            "Feature maps, the strongest first",
+            0,
+            maps,
+            # The one number that is not in a link, which is then that of who opens the page; none of them is.
+            min(_START, maps),
+            key=_COUNT,
+            bind="query-params",
+            persist_state="session",
         )
     with buttons.container(horizontal=True):
         for name, by in (("One fewer", -1), ("One more", 1), ("None", -maps), ("All", maps)):
