@@ -193,7 +193,7 @@ def _subject(scene: Scene) -> tuple[str, tuple[str, ...]]:
 def _others(scene: Scene) -> list[int]:
     """What was chosen for this photo; the next best classes where nothing was, or only what is the chosen class now."""
     state = st.session_state
-    if "compare_others" not in state:
+    if link.is_read("compare_others"):
         _keep_link(scene)
     subject, kept = state.compare_others
     others = [index for index in kept if index != scene.chosen.index]
@@ -201,7 +201,7 @@ def _others(scene: Scene) -> list[int]:
 
 
 def _keep_link(scene: Scene) -> None:
-    """Once a session: the classes that the link names."""
+    """Once a session, and for who has gone back: the classes that the link names."""
     st.session_state.compare_others = (None, [])
     try:
         others = [scene.explanation.labels.index(name) for name in link.named("vs")[:_MOST_OTHERS]]
@@ -216,6 +216,4 @@ def _write_link(scene: Scene) -> None:
     """Keep the address in step; of a photo of one's own nothing is in the link."""
     subject, kept = st.session_state.compare_others
     chosen = kept if subject == _subject(scene) and scene.photo.sample else []
-    names = [scene.explanation.labels.names[index] for index in chosen]
-    if st.query_params.get_all("vs") != names:
-        st.query_params["vs"] = names
+    link.set_part("vs", [scene.explanation.labels.names[index] for index in chosen])

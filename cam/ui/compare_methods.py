@@ -132,6 +132,7 @@ def _choose_layer(layers: tuple[str, ...], offered: tuple[str, ...]) -> str | No
         format_func=lambda name: titles.get(name, name),
         key="layer",
         filter_mode="contains",
+        bind="query-params",
         help="Earlier layers have finer maps of simpler patterns. At the end of a stage, just before the maps get "
         "smaller, a layer has seen most. CAM itself is always made at the last one.",
     )

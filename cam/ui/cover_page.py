@@ -7,11 +7,12 @@ import streamlit as st
 from PIL import Image
 
 from cam.faithfulness import FILLS, Fill, box_mask, cover, hottest
-from cam.ui import picture
+from cam.guess import Rectangle
+from cam.ui import link, picture
 from cam.ui.cover_curves import show_curves
 from cam.ui.cover_looks import Look, fitted, look, random_probabilities
 from cam.ui.cover_result import short, show_before, show_best, show_probabilities
-from cam.ui.draw import draw_box
+from cam.ui.draw import draw_box, valid_box
 from cam.ui.frame import Scene, open_lesson
 from cam.ui.messages import plain
 
@@ -92,8 +93,9 @@ def _control(label: str, titles: dict, key: str, *, default: object = None, disa
 def _show_region(scene: Scene, choice: Choice) -> np.ndarray | None:
     """The heat, or the photo to draw on; the pixels that it names, of the photo as the network sees it."""
     size = scene.explanation.input_size
+    box = _draw(scene) if choice.by_hand else None
+    link.set_numbers("cover_box", box if scene.photo.sample else None)
     if choice.by_hand:
-        box = _draw(scene)
         return None if box is None else box_mask(size, box)
     label = scene.chosen.label
     heatmap = scene.explanation.heatmap(scene.chosen.index, size=picture.map_size(scene.shown))
@@ -110,16 +112,20 @@ def _show_region(scene: Scene, choice: Choice) -> np.ndarray | None:
     return hottest(scene.explanation.heatmap(scene.chosen.index, size=size), choice.share / 100)
 
 
-def _draw(scene: Scene) -> tuple[float, float, float, float] | None:
+def _draw(scene: Scene) -> Rectangle | None:
     """The box on this photo; it is kept while another part is chosen."""
     state = st.session_state
-    digest, kept = state.get("cover_box", (None, None))
+    if link.is_read("cover_box"):
+        state.cover_box = (scene.photo.digest, link.named_numbers("cover_box"))
+        # A drawing with a new key begins with this box.
+        state.cover_turn = state.get("cover_turn", 0) + 1
+    digest, kept = state.cover_box
     box = draw_box(
         scene.photo,
         scene.shown,
-        key=f"cover_{scene.photo.digest[:12]}",
+        key=f"cover_{state.get('cover_turn', 0)}_{scene.photo.digest[:12]}",
         label="Draw a box on the photo",
-        box=kept if digest == scene.photo.digest else None,
+        box=valid_box(kept) if digest == scene.photo.digest else None,
     )
     state.cover_box = (scene.photo.digest, box)
     return box

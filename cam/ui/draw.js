@@ -7,6 +7,8 @@ const SQUARE = 1 / 6;
 // Shares of the photo: what one press of an arrow key moves, and the least width and height.
 const STEP = 0.02;
 const LEAST = 0.005;
+// Steps of the photo's width or height that a rectangle is drawn in, finer than the pixels of any screen.
+const FINEST = 10000;
 const HINT = `Drag a box, or ${matchMedia("(pointer: coarse)").matches ? "tap" : "click"}`;
 // On a screen as narrow as a phone's, what is above the photo is a screen long.
 const NARROW = matchMedia("(max-width: 640px)");
@@ -73,11 +75,12 @@ function bringBack(figure) {
   });
 }
 
+// What is drawn is what is sent, and short enough for a link.
 function show(parts, rectangle) {
-  parts.rectangle = rectangle;
+  parts.rectangle = rectangle && rectangle.map((share) => Math.round(share * FINEST) / FINEST);
   parts.frame.classList.toggle("drawn", rectangle !== null);
   if (!rectangle) return;
-  const [left, top, right, bottom] = rectangle;
+  const [left, top, right, bottom] = parts.rectangle;
   parts.box.style.inset = `${100 * top}% ${100 * (1 - right)}% ${100 * (1 - bottom)}% ${100 * left}%`;
 }
 

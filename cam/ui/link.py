@@ -3,7 +3,7 @@
 Whoever goes back or forward in the browser sees what the link there names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -16,6 +16,8 @@ from cam.ui.photos import set_photo
 from cam.ui.samples import DEFAULT, list_samples
 
 _PARTS = ("photo", "network", "class")
+# What a page has of one photo only, such as the classes that are compared on it: gone with that photo.
+_OF_PHOTO = ("vs", "cover_box")
 # What stands for a photo of one's own, which is in no link.
 _OWN = "own"
 # Longer than any name; more is not looked up, nor shown.
@@ -25,6 +27,28 @@ _LONGEST = 200
 def named(part: str) -> list[str]:
     """What the link names as a part, such as "photo" or "class"; a part without a value names nothing."""
     return [value[:_LONGEST] for value in st.query_params.get_all(part) if value]
+
+
+def is_read(key: str) -> bool:
+    """Whether what the session holds by this key of the photo is to be read from the link: first, or by going back.
+
+    Of a photo of one's own nothing is in a link, so what is held of it stays.
+    """
+    state = st.session_state
+    return key not in state or (_is_gone_back() and state.photo.sample is not None)
+
+
+def named_numbers(part: str) -> list[float] | None:
+    """The numbers that the link names as a part, such as "cover_box"; None where that is anything else."""
+    try:
+        return [float(text) for text in named(part)[-1].split(",")]
+    except (IndexError, ValueError):
+        return None
+
+
+def set_numbers(part: str, numbers: Sequence[float] | None) -> None:
+    """Have the link name these numbers, which are what `named_numbers` gives to who opens it."""
+    set_part(part, [",".join(map(str, numbers))] if numbers else [])
 
 
 def open_link(sample: str = DEFAULT) -> None:
@@ -97,6 +121,14 @@ def write_link(class_label: str) -> None:
 
 def set_parts(parts: dict[str, str]) -> None:
     """Have the link name this photo, network and class, and none that is not among them; one step in the browser."""
-    if parts != {part: value for part in _PARTS if (value := _named(part)) is not None}:
+    before = {part: value for part in _PARTS if (value := _named(part)) is not None}
+    if parts != before:
+        gone = _OF_PHOTO if before.get("photo", parts.get("photo")) != parts.get("photo") else ()
         # A part without a value is left out.
-        st.query_params.update({part: parts.get(part, []) for part in _PARTS})
+        st.query_params.update({part: parts.get(part, []) for part in (*_PARTS, *gone)})
+
+
+def set_part(part: str, values: list[str]) -> None:
+    """Have the link name these values as a part, such as "vs"; a step in the browser where it named others."""
+    if st.query_params.get_all(part) != values:
+        st.query_params[part] = values
