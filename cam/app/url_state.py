@@ -29,6 +29,15 @@ def named(part: str) -> list[str]:
     return [value[:_LONGEST] for value in st.query_params.get_all(part) if value]
 
 
+def is_read(key: str) -> bool:
+    """Whether what the session holds by this key of the photo is to be read from the link: first, or by going back.
+
+    Of a photo of one's own nothing is in a link, so what is held of it stays.
+    """
+    state = st.session_state
+    return key not in state or (_is_gone_back() and state.photo.sample is not None)
+
+
 def named_numbers(part: str) -> list[float] | None:
     """The numbers that the link names as a part, such as "cover_box"; None where that is anything else."""
     try:
@@ -49,7 +58,7 @@ def open_link(sample: str = DEFAULT) -> None:
         state.network = model_store.default_model().name
         _open(_named("photo", sample), sample)
         state.link_opened = True
-    elif is_gone_back():
+    elif _is_gone_back():
         wanted = _named("photo")
         if state.photo.sample:
             _open(wanted, state.photo.sample)
@@ -78,7 +87,7 @@ def _open(photo: str | None, otherwise: str) -> None:
             _take(lambda: setattr(state, "chosen", imagenet_labels().index(wanted)))
 
 
-def is_gone_back() -> bool:
+def _is_gone_back() -> bool:
     """Whether this run is for who has gone back or forward in the browser."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation

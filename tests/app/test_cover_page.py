@@ -143,6 +143,23 @@ def test_a_box_by_hand_is_covered_and_compared_with_as_much_at_random():
     assert "Only your box" in html(at, "cover-bars") and "As much kept at random" in html(at, "cover-bars")
 
 
+def test_a_link_brings_the_box_and_the_page_writes_the_same_one():
+    link = {"cover_part": "A box by hand", "cover_box": "0.6,0.1,0.95,0.5"}
+    at = open_cover(**link)
+    assert numbers(at) == numbers(open_cover(box=BOX, cover_part="A box by hand"))
+    assert {key: at.query_params[key] for key in link} == link
+    choose(at, "cover_part", "heat")
+    assert "cover_box" not in at.query_params
+    assert choose(at, "cover_part", "box").query_params["cover_box"] == link["cover_box"]
+
+
+@pytest.mark.parametrize("wrong", ["", "box", "0.5", "0.9,0.1,0.2,0.5", "0,0,nan,1", "-1,0,1,1", "0,0,1,1,1"])
+def test_a_link_with_what_is_no_box_covers_nothing(wrong):
+    at = open_cover(cover_part="A box by hand", cover_box=wrong)
+    assert not at.exception and len(numbers(at)) == 1
+    assert not at.query_params.get("cover_box")
+
+
 def test_without_a_box_nothing_is_covered_and_the_network_is_not_asked(fresh):
     open_cover()
     before = passes(LITE0)
@@ -157,6 +174,7 @@ def test_a_box_of_another_photo_is_forgotten():
     at.selectbox(key="lesson_photo").set_value("koala").run()
     assert not at.exception
     assert len(numbers(at)) == 1
+    assert "cover_box" not in at.query_params
 
 
 def test_one_pass_a_covered_photo_and_none_for_what_was_seen_before(fresh):

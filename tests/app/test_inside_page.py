@@ -237,6 +237,12 @@ def test_a_link_with_a_number_that_is_none_opens_as_without(count, opened):
     assert at.slider(key="inside_maps").value == opened.slider(key="inside_maps").value
 
 
+def test_a_link_brings_every_number_zero_too():
+    at = open_inside(inside_maps="0")
+    assert at.slider(key="inside_maps").value == 0
+    assert at.query_params["inside_maps"] == "0"
+
+
 PHOTOS = {
     "one colour": Image.new("RGB", (300, 200), (120, 120, 120)),
     "panorama": Image.fromarray(np.random.default_rng(1).integers(0, 255, (100, 1000, 3), np.uint8)),

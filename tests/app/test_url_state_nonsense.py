@@ -18,7 +18,7 @@ from cam.app import url_state
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
     "photo network class vs compare one_scale as_given second methods methods_by_gradients layer opacity colors fit "
-    "detail box threshold classes case cover cover_part cover_share cover_fill inside_maps code"
+    "detail box threshold classes case cover cover_part cover_share cover_fill cover_box inside_maps code"
 ).split()
 MARK = "<b id=mark onclick=x>"
 NONSENSE = (

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 WATCH = Path(__file__).with_name("watch")
@@ -33,6 +36,16 @@ class Server:
     def written(self) -> list[str]:
         """The files that the server's processes have opened to write."""
         return [path for event, path in self._noted() if event == "write"]
+
+    def memory(self) -> int:
+        """Bytes that the server holds in memory."""
+        port = urlsplit(self.url).port
+        [server] = [
+            process
+            for process in psutil.Process().children()
+            if any(row.status == psutil.CONN_LISTEN and row.laddr.port == port for row in process.net_connections())
+        ]
+        return server.memory_info().rss
 
     def _noted(self) -> list:
         return [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -182,7 +182,7 @@ def _subject(scene: Scene) -> tuple[str, tuple[str, ...]]:
 def _read_others(scene: Scene) -> list[int]:
     """Read the choice for this photo; the next best classes where nothing was, or only what is the chosen class now."""
     state = st.session_state
-    if "compare_others" not in state or url_state.is_gone_back():
+    if url_state.is_read("compare_others"):
         _keep_link(scene)
     subject, kept = state.compare_others
     others = [index for index in kept if index != scene.chosen.index]
@@ -190,7 +190,7 @@ def _read_others(scene: Scene) -> list[int]:
 
 
 def _keep_link(scene: Scene) -> None:
-    """Keep the classes that the link names: once a session, and for whoever has gone back."""
+    """Once a session, and for who has gone back: the classes that the link names."""
     st.session_state.compare_others = (None, [])
     try:
         others = [scene.explanation.labels.index(name) for name in url_state.named("vs")[:_MOST_OTHERS]]

@@ -124,7 +124,7 @@ def _show_region(scene: Scene, choice: Choice) -> np.ndarray | None:
 def _draw(scene: Scene) -> Rectangle | None:
     """Let a box be drawn on this photo; it is kept while another part is chosen."""
     state = st.session_state
-    if "cover_box" not in state or url_state.is_gone_back():
+    if url_state.is_read("cover_box"):
         state.cover_box = (scene.photo.digest, url_state.named_numbers("cover_box"))
         # A drawing with a new key begins with this box.
         state.cover_turn = state.get("cover_turn", 0) + 1
