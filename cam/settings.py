@@ -244,8 +244,6 @@ def _read_file(path: Path, changed: int, size: int) -> dict[str, str]:
 
 def _format_value(name: str, value: object) -> str:
     """Format a value of TOML as it would stand in the environment."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return (os.pathsep if name == "CAM_MODEL_FILES" else ",").join(value)
     if isinstance(value, str | int | float):

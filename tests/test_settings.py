@@ -211,7 +211,7 @@ def test_the_environment_goes_before_the_file_also_after_streamlit_has_copied_th
         ("[CAM_PHOTO_MB]\nx = 1", "CAM_PHOTO_MB must be text or a number, not a dict"),
         ("CAM_HOSTS = [1]", "CAM_HOSTS must be text or a number, not a list"),
         ("CAM_PHOTO_MB = 2.5", "CAM_PHOTO_MB must be a whole number of megabytes"),
-        ("CAM_PHOTO_MB = true", "CAM_PHOTO_MB must be a whole number of megabytes.*not 'yes'"),
+        ("CAM_PHOTO_MB = true", "CAM_PHOTO_MB must be a whole number of megabytes.*not 'True'"),
     ],
 )
 def test_a_wrong_file_is_said_without_its_secrets(places, text, problem):
