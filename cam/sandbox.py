@@ -22,8 +22,8 @@ from functools import cache
 from typing import IO
 
 from cam import sandbox_worker
-from cam.backends.turns import Turns
 from cam.errors import CamError, ModelError
+from cam.turns import Turns
 
 _LAST_LINES = 5
 # What is left of an environment that is emptied: what a system needs to find its own libraries. And one arena and one
