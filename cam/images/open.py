@@ -27,9 +27,9 @@ def open_image(
 ) -> Image.Image:
     """Open a photo as an upright 8-bit RGB image of at least 16 pixels a side and at most 40 megapixels.
 
-    The format is found from the content: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC. The EXIF rotation
-    is applied, transparency is laid on white, and grey of more than 8 bits is rescaled. A child process decodes it,
-    with limits on memory and time, so a file made to hurt ends in an ImageError.
+    The format is found from the content: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC. The photo looks
+    as in a browser: upright, its colours converted to sRGB, transparency laid on white; grey of more than 8 bits is
+    rescaled. A child process decodes it, with limits on memory and time, so a file made to hurt ends in an ImageError.
 
     Args:
         source: a path, the bytes of a file, or a binary file that is read from where it stands.
