@@ -62,7 +62,7 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
             f"{path.name} cannot be opened: the process that read it ended ({reason}), because the file is damaged or "
             f"asks for more memory than there is; the limit is {megabytes(limit_bytes)}. Copy it again."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(
             f"{path.name} cannot be opened: the process that read it did not answer as it should."
         ) from error

@@ -80,13 +80,16 @@ def unpack_network(config: dict, numbers: memoryview) -> keras.Model:
 
 
 def _explain_failure(error: Exception, version: str) -> str:
+    # Keras wraps what went wrong in one layer into what it says of each model around it.
     text = str(error)
-    reason = text.rpartition("Exception encountered:")[2].strip().splitlines() or [type(error).__name__]
-    layer = re.search(r"'name': '([^']{1,60})'|(?:layer|named) [\"']?([A-Za-z]\w{0,60})", text)
-    which = f"its layer {(layer[1] or layer[2])!r}" if layer else "it"
+    innermost = text.rpartition("config={")[2]
+    layer = re.search(r"'name': '([^']{1,60})'|name=(\w{1,60})|[Ll]ayer \W?(\w{1,60})", innermost)
+    reason = re.sub(r"^A total of .*?>:", "", text.rpartition("Exception encountered:")[2], flags=re.DOTALL)
+    named = repr(next(filter(None, layer.groups()))) if layer else ""
     made = f" It was saved by Keras {version}." if version else ""
     return (
-        f"Keras {keras.__version__} cannot build {which} ({shorten(reason[0], 200)}).{made} Save the model again with "
+        f"Keras {keras.__version__} cannot open {f'its layer {named}' if named else 'it'} "
+        f"({shorten(' '.join(reason.split()) or type(error).__name__, 200)}).{made} Save the model again with "
         "model.save('name.keras'), if you can with Keras 3."
     )
 

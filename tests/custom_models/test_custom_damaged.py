@@ -199,7 +199,7 @@ def test_an_architecture_that_is_too_long_is_refused(tmp_path):
 def test_what_keras_cannot_build_is_refused_with_its_reason(tmp_path):
     path = write_keras(tmp_path / "model.keras", sequential(layer("Dense", "dense", unitz=2), *ending()))
     text = refuse(path)
-    assert "cannot build its layer 'dense' (" in text and "unitz" in text and "damaged" not in text
+    assert "cannot open its layer 'dense' (" in text and "units" in text and "damaged" not in text
 
 
 def test_a_broken_file_does_not_keep_another_from_opening(tmp_path, good):
