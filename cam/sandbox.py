@@ -231,17 +231,15 @@ class _Child:
             raise ChildError(function, code, []) from None
         finally:
             clock.cancel()
-        if status in (sandbox_worker.DONE, sandbox_worker.REFUSED):
-            self.calls_left = calls_left
-        match status:
-            case sandbox_worker.DONE:
-                return answer
-            case sandbox_worker.REFUSED:
-                raise refusal(answer.decode(errors="replace"))
-            case sandbox_worker.NO_MEMORY:
-                raise LimitError(f"{function} reached the limit on memory")
-        lines = answer.decode(errors="replace").strip().splitlines()
-        raise ChildError(function, self.process.wait(), lines[-_LAST_LINES:])
+        if status == sandbox_worker.NO_MEMORY:
+            raise LimitError(f"{function} reached the limit on memory")
+        if status == sandbox_worker.FAILED:
+            lines = answer.decode(errors="replace").strip().splitlines()
+            raise ChildError(function, self.process.wait(), lines[-_LAST_LINES:])
+        self.calls_left = calls_left
+        if status == sandbox_worker.REFUSED:
+            raise refusal(answer.decode(errors="replace"))
+        return answer
 
     def _exchange(self, request: bytes, most_bytes: int) -> tuple[int, bytes]:
         """The status and the bytes that the child answers with; EOFError where it ends before, or sends too many."""
