@@ -69,10 +69,12 @@ def decode_photo(
     stored_size = image.size
     try:
         colors = find_colors(image, data)
-        image = _load(image, data, draft)
-        orientation = _read_orientation(image)
-        photo = _finish(image, colors, draft and image.format in _REDUCED_FORMATS, most_pixels)
+        smaller = draft and image.format in _REDUCED_FORMATS
+        decoded = _load(image, data, draft)
         del image
+        orientation = _read_orientation(decoded)
+        photo = _finish(decoded, colors, smaller, most_pixels)
+        del decoded
         if orientation in _TRANSPOSITIONS:
             photo = photo.transpose(_TRANSPOSITIONS[orientation])
         size = stored_size[::-1] if orientation in _ON_ITS_SIDE else stored_size

@@ -12,7 +12,7 @@ from cam.images.open import open_image, resized, whole_size
 RED, GREEN, BLUE, YELLOW = (230, 20, 30), (20, 180, 40), (30, 40, 220), (240, 220, 40)
 # How far a channel may be off in the middle of an even 32 x 16 area.
 TOLERANCE = {"PNG": 0, "GIF": 0, "BMP": 0, "TIFF": 0, "JPEG": 6, "WEBP": 6, "AVIF": 6, "HEIF": 6}
-ORIENTABLE = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+ORIENTABLE = ("JPEG", "PNG", "TIFF", "AVIF", "HEIF")
 # The pixels a camera stores for an upright picture, by the EXIF orientation it writes next to them.
 STORED = {
     1: lambda upright: upright,
