@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 from PIL import Image
 
-from cam.explanation import Attribution, Explanation
+from cam.explanation import Attribution, ExplainOptions, Explanation
 from cam.images.open import open_image
-from cam.model import ExplainOptions as ExplainOptions  # For the pages, which do not import the engine.
 from cam.server import model_store
 from cam.server.telemetry import track
 from cam.settings import read_settings

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cam.app import answers, cache, url_state
-from cam.app.cache import Explained, ExplainOptions
+from cam.app.cache import Explained
 from cam.app.widgets import network_picker
 from cam.app.widgets.class_picker import keep_class
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.photo_picker import set_photo
 from cam.app.widgets.sample_gallery import DEFAULT, list_samples
-from cam.explanation import Explanation, Prediction
+from cam.explanation import ExplainOptions, Explanation, Prediction
 from cam.models.registry import ModelSpec
 
 _OWN = "own"

@@ -94,7 +94,8 @@ def _is_gone_back() -> bool:
 
 
 def _named(part: str, default: str | None = None) -> str | None:
-    return (named(part) or [default])[-1]
+    values = named(part)
+    return values[-1] if values else default
 
 
 def open_class(labels: Labels) -> None:

@@ -7,12 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import url_state
-from cam.app.cache import Explained, ExplainOptions
+from cam.app.cache import Explained
 from cam.app.components import picture
 from cam.app.scene import Scene, describe_loading, make_scene
 from cam.app.widgets import class_picker, custom_model_form, network_picker, photo_picker
 from cam.app.widgets.download_menu import View, show_save_menu
-from cam.explanation import Prediction
+from cam.explanation import ExplainOptions, Prediction
 from cam.formatting import format_percent
 from cam.heatmap import MULTIVIEW, estimate_cost
 from cam.localization import boxes, describe_peak

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cam.app.widgets.messages import plain, show_error
+from cam.custom_models.discovery import CustomFile
 from cam.custom_models.sidecar import LETTERS, SIZES, Sidecar, sidecar_json
 from cam.errors import ModelError
 from cam.models.preprocessing import PREPROCESSINGS
@@ -25,7 +26,7 @@ def apply_correction(spec: ModelSpec) -> ModelSpec:
 
 def correct(spec: ModelSpec) -> None:
     """Show, for a custom model, what is known of it, what was guessed, and a form to correct it."""
-    if not spec.own:
+    if not isinstance(spec.source, CustomFile) or spec.labels is None:
         return
     guessed = [_FIELDS[name] for name in spec.guessed if name in _FIELDS]
     text = f"Guessed: {', '.join(guessed)}. Check them here" if guessed else "What is known of it, to be corrected here"
@@ -34,10 +35,10 @@ def correct(spec: ModelSpec) -> None:
             "If heat and classes look wrong, the network may be given other numbers than those that it was trained on. "
             "What you change here is for you alone; save the file to keep it for everybody."
         )
-        answers = _form(spec)
+        answers = _form(spec, spec.labels)
         # A size beyond what such a file may say is the model's own, and need not be said.
         size_to_save = spec.size if SIZES[0] <= spec.size <= SIZES[1] else None
-        sidecar = Sidecar(spec.title, tuple(spec.labels), spec.preprocessing, size_to_save)
+        sidecar = Sidecar(spec.title, spec.labels, spec.preprocessing, size_to_save)
         st.download_button(
             f"Save {plain(spec.source.sidecar_name)}",
             sidecar_json(sidecar),
@@ -51,13 +52,13 @@ def correct(spec: ModelSpec) -> None:
         _use(spec, *answers)
 
 
-def _form(spec: ModelSpec) -> tuple[tuple[str, ...], str, int] | None:
+def _form(spec: ModelSpec, known: tuple[str, ...]) -> tuple[tuple[str, ...], str, int] | None:
     """Show the form; its labels, preprocessing and size where it was sent, else None."""
     with st.form("own_model", border=False):
         names, numbers = st.columns([2, 1], gap="medium")
         labels = names.text_area(
-            f"Classes, one a line, in the order of the network's {len(spec.labels)} outputs",
-            "\n".join(spec.labels),
+            f"Classes, one a line, in the order of the network's {len(known)} outputs",
+            "\n".join(known),
             height=180,
             key=f"own_labels_{spec.name}",
         )
@@ -80,8 +81,9 @@ def _form(spec: ModelSpec) -> tuple[tuple[str, ...], str, int] | None:
 
 
 def _use(spec: ModelSpec, labels: tuple[str, ...], preprocessing: str, size: int) -> None:
-    if len(labels) != len(spec.labels):
-        show_error(f"The network has {len(spec.labels)} classes, but there are {len(labels)} names. Give one a line.")
+    outputs = len(spec.labels or ())
+    if len(labels) != outputs:
+        show_error(f"The network has {outputs} classes, but there are {len(labels)} names. Give one a line.")
         return
     if len({label.casefold() for label in labels}) != len(labels):
         show_error("Two classes have the same name. Give each a name of its own.")

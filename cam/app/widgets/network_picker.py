@@ -10,6 +10,7 @@ from cam.app.callbacks import run_to_end
 from cam.app.widgets import custom_model_form
 from cam.app.widgets.messages import plain, report, show_error, show_warning
 from cam.errors import ModelError
+from cam.explanation import ExplainOptions
 from cam.models.registry import ModelSpec
 from cam.models.weights import KerasFile, Wheel, megabytes
 from cam.server import model_store
@@ -58,7 +59,8 @@ def _describe_in_list(spec: ModelSpec) -> str:
     """Describe a network in one line: parameters, input, and how large its weights are."""
     if spec.own:
         return f"**{plain(spec.title)}**: your own, {plain(spec.source.place)}"
-    learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size)}"
+    # Only what is on this machine is described, so its size is known.
+    learned = f"trained on {spec.size} × {spec.size} pixels, weights of {megabytes(spec.source.size or 0)}"
     return (
         f"**{spec.title}**: {format_millions(spec.parameters)} parameters, {learned if spec.trained else 'not trained'}"
     )
@@ -70,7 +72,7 @@ def is_ready(spec: ModelSpec) -> bool:
 
 
 def explain(
-    photo: cache.Photo, spec: ModelSpec, options: cache.ExplainOptions, *, exact: bool = False
+    photo: cache.Photo, spec: ModelSpec, options: ExplainOptions, *, exact: bool = False
 ) -> tuple[ModelSpec, Explained]:
     """Explain the photo by the network; where it cannot be loaded, by another one, and say why.
 
@@ -105,17 +107,17 @@ def describe_problem(spec: ModelSpec, error: ModelError, *, chosen: bool = True)
         error: why it cannot be shown.
         chosen: whether it is the network of all pages, for which the first one has a button then.
     """
-    if not _is_downloadable(spec):
+    if (source := _find_missing(spec)) is None:
         return error.on_page
-    size = megabytes(spec.source.size)
-    wrong = error.on_page if spec.available else f"{spec.title} is not on this computer yet ({size})."
+    wrong = error.on_page if spec.available else f"{spec.title} is not on this computer yet ({megabytes(source.size)})."
     brings = f"“Get {spec.title}” on the page See downloads it{'' if chosen else ', once it is chosen there'}."
     return f"{wrong} {brings if read_settings().downloads else _NO_DOWNLOADS}"
 
 
-def _is_downloadable(spec: ModelSpec) -> bool:
-    """True if a download would bring weights that are missing or damaged."""
-    return isinstance(spec.source, KerasFile) and (not spec.available or model_store.is_broken(spec.name))
+def _find_missing(spec: ModelSpec) -> KerasFile | None:
+    """Find the weights that are missing or damaged and that a download would bring."""
+    missing = not spec.available or model_store.is_broken(spec.name)
+    return spec.source if missing and isinstance(spec.source, KerasFile) else None
 
 
 def remember(spec: ModelSpec, explanation: Explained) -> None:
@@ -168,34 +170,33 @@ def offer_download(chosen: ModelSpec) -> None:
         return
     # The network of the notebook is offered where it is missing; the others when they are chosen.
     specs = (chosen, model_store.list_models()[0])
-    missing = [spec for spec in specs if _is_downloadable(spec)]
+    missing = [(spec, source) for spec in specs if (source := _find_missing(spec))]
     if not missing:
         return
-    spec = missing[0]
+    spec, source = missing[0]
     download = model_store.find_download(spec.name)
     if download is not None and not download.end.done():
-        _show_progress(spec)
+        _show_progress(spec.title, source.size, download)
         return
     st.button(
-        f"Get {spec.title} ({megabytes(spec.source.size)})",
+        f"Get {spec.title} ({megabytes(source.size)})",
         icon=":material/download:",
         type="tertiary",
         key="download",
         on_click=run_to_end(model_store.start_download),
         args=(spec.name,),
     )
-    failed = download is not None and download.end.exception()
-    if failed and not isinstance(failed, ModelError):
-        raise copy.copy(failed) from None
-    if failed:
+    failed = download.end.exception() if download else None
+    if isinstance(failed, ModelError):
         show_error(failed.on_page)
+    elif failed:
+        raise copy.copy(failed) from None
 
 
 @st.fragment(run_every=0.5)
-def _show_progress(spec: ModelSpec) -> None:
-    download = model_store.find_download(spec.name)
+def _show_progress(title: str, size: int, download: model_store.Download) -> None:
     if download.end.done():
         if download.end.exception() is None:
-            st.session_state.arrived = spec.title
+            st.session_state.arrived = title
         st.rerun()
-    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {megabytes(spec.source.size)}")
+    st.progress(download.share, f"{title}: {download.share:.0%} of {megabytes(size)}")

@@ -4,12 +4,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
-from cam.app.cache import Explained, ExplainOptions
+from cam.app.cache import Explained
 from cam.app.pages.compare.maps import Map, list_input_facts, make_map, show_maps
 from cam.app.scene import Scene, describe_loading
 from cam.app.widgets import custom_model_form, network_picker
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import LabelError, ModelError
+from cam.explanation import ExplainOptions
 from cam.models.registry import ModelSpec
 from cam.server import model_store
 

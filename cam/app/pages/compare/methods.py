@@ -10,14 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cam.app import cache
-from cam.app.cache import Explained, ExplainOptions
+from cam.app.cache import Explained
 from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.pages.compare.maps import make_map, show_map
 from cam.app.scene import Scene, describe_loading
 from cam.app.widgets.messages import plain, show_warning
 from cam.errors import ModelError
-from cam.explanation import Attribution, Explanation
+from cam.explanation import Attribution, ExplainOptions, Explanation
 from cam.formatting import format_whole_percent
 from cam.methods import METHODS, Method
 from cam.server import model_store

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 class Case:
     """One case: the subject, the question before the map, and the lesson that the map teaches.
 
-    In `question` and `lesson`, {label}, {rank}, {classes} and {probability} are the class's; sample None stands for
-    the photo, class and network that the other pages show.
+    In `question` and `lesson`, {label}, {rank}, {classes} and {probability} are the class's; the case `OWN` is about
+    the photo, class and network that the other pages show, and names none.
     """
 
     name: str
     title: str
-    sample: str | None
+    sample: str
     label: str
     question: str
     lesson: str
@@ -80,7 +80,7 @@ CASES = (
     Case(
         OWN,
         "This photo",
-        None,
+        "",
         "",
         "Your choice of photo, class and network.",
         "{label} ranks {rank} of {classes} ({probability}).",

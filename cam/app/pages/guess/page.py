@@ -6,7 +6,7 @@ import streamlit as st
 
 from cam.analysis import box_overlap
 from cam.analysis.box_overlap import Rectangle
-from cam.app import answers, cache, url_state
+from cam.app import answers, url_state
 from cam.app.callbacks import run_to_end
 from cam.app.components import picture
 from cam.app.components.box_drawing import draw_box, read_box
@@ -24,6 +24,7 @@ from cam.app.scene import Scene, choose_scene, describe_loading
 from cam.app.widgets import network_picker
 from cam.app.widgets.messages import plain, show_reported
 from cam.app.widgets.sample_gallery import list_samples
+from cam.explanation import ExplainOptions
 from cam.formatting import format_ordinal, format_percent, format_whole_percent
 from cam.localization import Box
 from cam.server import model_store
@@ -53,7 +54,7 @@ def show_page() -> None:
     with told:
         with st.container(horizontal=True, vertical_alignment="center", key="guess_numbers"):
             _show_button(case, scene, subject, box)
-            if made is not None and made.caught is not None:
+            if made is not None:
                 _show_numbers(made)
         if made is not None:
             st.markdown(_write_lesson(case, scene, made))
@@ -98,7 +99,7 @@ def _make_scene(case: Case) -> Scene:
     waits = "" if network_picker.is_ready(spec) else f" {describe_loading(spec)}"
     question = st.markdown(f"{case.question}{waits}")
     show_reported()
-    options = cache.ExplainOptions(case.fit)
+    options = ExplainOptions(case.fit)
     spec, explanation = network_picker.explain(photo, spec, options)
     if waits:
         question.markdown(case.question)
@@ -183,7 +184,9 @@ def _go_on(case: Case) -> None:
 
 
 def _show_numbers(made: Guess) -> None:
-    """Show the result of a guess, large enough for the back of the room."""
+    """Show the result of a guess, large enough for the back of the room; nothing where there was nothing to catch."""
+    if made.caught is None or made.points is None:
+        return
     with st.container(horizontal=True, width="content", key="guess_metrics"):
         st.metric("Evidence caught", format_whole_percent(made.caught), width="content")
         st.metric("Photo marked", format_whole_percent(made.marked), width="content")

@@ -11,7 +11,7 @@ from cam.analysis.occlusion import Fill, cover, random_mask
 from cam.app import cache
 from cam.app.cache import Explained
 from cam.app.scene import Scene
-from cam.explanation import Prediction
+from cam.explanation import ExplainOptions, Prediction
 from cam.images.open import resized
 from cam.server import model_store
 
@@ -20,7 +20,7 @@ DRAWS = 5
 _BEST = 5
 # A result is 4 kB; the curves of one class take 84.
 _MAX_RESULTS = 4096
-_GIVEN = cache.ExplainOptions("given")
+_GIVEN = ExplainOptions("given")
 
 
 @dataclass(frozen=True, eq=False)
