@@ -74,6 +74,7 @@ def unpack_network(config: Config, numbers: memoryview) -> keras.Model:
         found = np.frombuffer(numbers, array.dtype, array.size, start)
         weight.assign(found.reshape(array.shape))
         start += array.nbytes
+    # Those of models inside too, for which Keras has no public name.
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
