@@ -58,7 +58,8 @@ def guess(network: keras.Model, sidecar: Sidecar, *, title: str) -> Completed:
     classes = max(2, network.outputs[0].shape[-1])
     if sidecar.labels is not None and len(sidecar.labels) != classes:
         raise ModelError(f"'labels' must name {classes} classes, as the network has, not {len(sidecar.labels)}.")
-    labels = sidecar.labels or _labels(classes)
+    numbered = tuple(f"class {i}" for i in range(classes))
+    labels = sidecar.labels or (imagenet_labels().names if classes == _IMAGENET else numbered)
     preprocessing = sidecar.preprocessing or _input_range(network) or _of_known_base(network) or _OTHERWISE
     own_size = _own_size(network)
     guessed = {
@@ -68,10 +69,6 @@ def guess(network: keras.Model, sidecar: Sidecar, *, title: str) -> Completed:
     }
     missing = tuple(name for name, is_guess in guessed.items() if is_guess)
     return Completed(sidecar.title or title, labels, preprocessing, sidecar.size or own_size or _SIZE, missing)
-
-
-def _labels(classes: int) -> tuple[str, ...]:
-    return imagenet_labels().names if classes == _IMAGENET else tuple(f"class {i}" for i in range(classes))
 
 
 def _own_size(network: keras.Model) -> int | None:

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from cam.custom_models.config import check_config
-from cam.custom_models.discovery import KERAS_MODEL
+from cam.custom_models.discovery import FOREIGN, KERAS_MODEL
 from cam.custom_models.keras2 import upgrade_config
 from cam.errors import ModelError
 from cam.formatting import shorten
@@ -94,6 +94,8 @@ def _read_zip(archive: zipfile.ZipFile, folder: Path, limit_bytes: int) -> Conte
     if KERAS_MODEL in members:
         # As Teachable Machine gives it, compressed.
         return _read_hdf5(_extract(archive, members[KERAS_MODEL], folder, 2 * limit_bytes), folder, None)
+    if any(name.endswith("/data.pkl") for name in members):
+        raise ModelError(FOREIGN[".pt"])
     if len(members) != len(archive.infolist()):
         raise ModelError(f"it holds one name twice, which Keras does not write. {_AGAIN}")
     for name in members:
