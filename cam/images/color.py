@@ -149,6 +149,8 @@ def _by_numbers(points: Numbers, curve: Numbers | int) -> ConvertColors | None:
         to_srgb = _matrix(_PRIMARIES[9] if isinstance(curve, int) else points, _SRGB)
     except np.linalg.LinAlgError:
         return None
+    if not np.isfinite(to_srgb).all():
+        return None
     light = _to_light(np.arange(256) / 255, curve).astype(np.float32)
     lights = np.arange(2**16) / (2**16 - 1)
     values = np.where(lights <= 0.0031308, 12.92 * lights, 1.055 * lights ** (1 / 2.4) - 0.055)
@@ -177,7 +179,8 @@ def _to_xyz(points: Numbers) -> Any:
 
     x, y = np.asarray(points, float).reshape(4, 2).T
     xyz = np.stack((x, y, 1 - x - y))
-    matrix, white = xyz[:, 1:], xyz[:, 0] / y[0]
+    with np.errstate(all="ignore"):
+        matrix, white = xyz[:, 1:], xyz[:, 0] / y[0]
     matrix = matrix * np.linalg.solve(matrix, white)
     cones = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
     scale = cones @ (0.9642, 1.0, 0.8249) / (cones @ white)

@@ -164,10 +164,11 @@ def _load_default(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
         low = _open(data, ("PNG",))
         low.tile = [low.tile[0]._replace(args="RGB;16L")]
         low.load()
-        pairs = [(image, value >> 8) for value in clear] + [(low, value & 255) for value in clear]
-        channels = [picture.getchannel(n % 3).point(_find_value(value)) for n, (picture, value) in enumerate(pairs)]
+        parts = [(image, value >> 8) for value in clear] + [(low, value & 255) for value in clear]
+        channels = (picture.getchannel(n % 3).point(_find_value(value)) for n, (picture, value) in enumerate(parts))
+        alpha = ImageChops.invert(reduce(ImageChops.darker, channels))
         del image.info["transparency"]
-        image.putalpha(ImageChops.invert(reduce(ImageChops.darker, channels)))
+        image.putalpha(alpha)
     return image
 
 

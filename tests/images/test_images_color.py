@@ -126,6 +126,7 @@ def gamma(value: float) -> tuple[bytes, bytes]:
 
 P3 = chromaticities(0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 NO_COLORS = chromaticities(*[0.3] * 8)
+NO_WHITE = chromaticities(0.3, 0, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 BY_P3 = by_hand("Display P3", 2.2)
 BY_GAMMA = [srgb((value / 255) ** 1.6) for value in COLOR]
 PNGS = {
@@ -135,6 +136,7 @@ PNGS = {
     "primaries and gamma": ([gamma(1 / 2.2), P3], BY_P3),
     "primaries alone": ([P3], COLOR),
     "primaries that are none": ([gamma(0.5), NO_COLORS], COLOR),
+    "white without light": ([gamma(0.5), NO_WHITE], COLOR),
     "sRGB goes before gamma": ([(b"sRGB", b"\0"), gamma(1)], COLOR),
     "cICP goes before sRGB": ([(b"sRGB", b"\0"), (b"cICP", bytes((12, 4, 0, 1)))], BY_P3),
     "cICP, linear": ([(b"cICP", bytes((1, 8, 0, 1)))], [srgb(value / 255) for value in COLOR]),
