@@ -222,6 +222,7 @@ def test_a_zip_of_teachable_machine_opens(tmp_path):
     np.testing.assert_array_equal(scores(open_custom_model(path, limit_bytes=LIMIT)), scores(model))
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of NumPy 2 about Keras
 @pytest.mark.parametrize("name", ["model.h5", "model.weights.h5"])
 def test_weights_open_with_the_description_beside_them(tmp_path, name):
     model = plain()
