@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -77,7 +78,7 @@ def _own_size(network: keras.Model) -> int | None:
     return None if None in (height, width) else round((height * width) ** 0.5)
 
 
-def _calls(network: keras.Model) -> Iterator:
+def _calls(network: keras.Model) -> Iterator[Any]:
     """The calls of layers in a network and in the networks inside it, from the photo on."""
     for node in nodes(network):
         if has_graph(node.operation):
@@ -101,7 +102,7 @@ def _input_range(network: keras.Model) -> str | None:
     return None
 
 
-def _takes_bytes(node) -> bool | None:
+def _takes_bytes(node: Any) -> bool | None:
     """True if a call scales numbers of 0..255, False for 0..1; None where it does not scale."""
     layer = node.operation
     if kind(layer) == "Rescaling":

@@ -96,8 +96,8 @@ def whole_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]
     """
     cells = (side / stride) ** 2
     shape = size[0] / size[1]
-    columns, rows = math.sqrt(cells * shape), math.sqrt(cells / shape)
-    return tuple(stride * min(max(1, round(n)), round(cells)) for n in (columns, rows))
+    columns, rows = (min(max(1, round(n)), round(cells)) for n in (math.sqrt(cells * shape), math.sqrt(cells / shape)))
+    return stride * columns, stride * rows
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
