@@ -10,8 +10,12 @@ if __name__ == "__main__":
 
         run_page()
 else:
+    from functools import partial
+
+    from cam.app.navigation import import_first_page
     from cam.server.app import build_middleware, build_routes, run_server, send_at_once
 
     # First, because a browser may be waiting for the server, and each connection is as the socket was when it was made.
     send_at_once()
-    app = st.App(__file__, lifespan=run_server, middleware=build_middleware(), routes=build_routes())
+    lifespan = partial(run_server, import_page=import_first_page)
+    app = st.App(__file__, lifespan=lifespan, middleware=build_middleware(), routes=build_routes())

@@ -15,7 +15,7 @@ import cam
 from cam.backends import openvino
 from cam.backends.imports import import_openvino
 from cam.backends.keras import KerasBackend
-from cam.backends.turns import default_passes
+from cam.backends.passes import default_passes
 from cam.model import Model
 from cam.models.registry import find_spec
 

@@ -22,8 +22,8 @@ from functools import cache
 from typing import IO
 
 from cam import sandbox_worker
-from cam.backends.turns import Turns
 from cam.errors import CamError, ModelError
+from cam.turns import Turns
 
 _LAST_LINES = 5
 # What is left of an environment that is emptied: what a system needs to find its own libraries. And one arena and one
@@ -144,7 +144,7 @@ class ChildPool:
             try:
                 return child.call(function, request, limits, refusal)
             finally:
-                if child.is_ready and child.calls < _MOST_CALLS:
+                if child.calls_left:
                     self._idle.append(child)
                 else:
                     child.close()
@@ -178,8 +178,7 @@ class _Child:
 
     Attributes:
         process: it.
-        calls: that it has answered.
-        is_ready: whether it can be called again.
+        calls_left: how often it can be called again; none where a call did not come to its end.
     """
 
     def __init__(self, errors: IO[bytes] | int, empty_environment: bool, new_session: bool = False):
@@ -199,7 +198,7 @@ class _Child:
             start_new_session=new_session,
         )
         self.process = starting.result()
-        self.calls, self.is_ready = 0, True
+        self.calls_left = _MOST_CALLS
         assert self.process.stdin and self.process.stdout
         self._requests, self._answers = self.process.stdin, self.process.stdout
         if sys.platform == "linux":
@@ -218,7 +217,7 @@ class _Child:
 
     def call(self, function: str, request: bytes, limits: Limits, refusal: type[CamError]) -> bytes:
         """Send a call and wait for its answer."""
-        self.is_ready = False
+        calls_left, self.calls_left = self.calls_left - 1, 0
         clock = threading.Timer(limits.wall_seconds or 0, self.process.kill)
         clock.daemon = True
         if limits.wall_seconds is not None:
@@ -232,17 +231,15 @@ class _Child:
             raise ChildError(function, code, []) from None
         finally:
             clock.cancel()
-        if status in (sandbox_worker.DONE, sandbox_worker.REFUSED):
-            self.calls, self.is_ready = self.calls + 1, True
-        match status:
-            case sandbox_worker.DONE:
-                return answer
-            case sandbox_worker.REFUSED:
-                raise refusal(answer.decode(errors="replace"))
-            case sandbox_worker.NO_MEMORY:
-                raise LimitError(f"{function} reached the limit on memory")
-        lines = answer.decode(errors="replace").strip().splitlines()
-        raise ChildError(function, self.process.wait(), lines[-_LAST_LINES:])
+        if status == sandbox_worker.NO_MEMORY:
+            raise LimitError(f"{function} reached the limit on memory")
+        if status == sandbox_worker.FAILED:
+            lines = answer.decode(errors="replace").strip().splitlines()
+            raise ChildError(function, self.process.wait(), lines[-_LAST_LINES:])
+        self.calls_left = calls_left
+        if status == sandbox_worker.REFUSED:
+            raise refusal(answer.decode(errors="replace"))
+        return answer
 
     def _exchange(self, request: bytes, most_bytes: int) -> tuple[int, bytes]:
         """The status and the bytes that the child answers with; EOFError where it ends before, or sends too many."""

@@ -167,17 +167,6 @@ class Settings:
         """The limits on photos."""
         return ImageLimits(self.photo_mb * 2**20, self.photo_megapixels * 10**6, self.decodes)
 
-    def library_options(self) -> LibraryOptions:
-        """The folders and limits that the library is told; what is not set takes the library's own default."""
-        default = LibraryOptions()
-        return LibraryOptions(
-            models_folder=self.models or default.models_folder,
-            model_files=self.model_files,
-            model_bytes=self.model_mb * 2**20,
-            cache_folder=self.cache or default.cache_folder,
-            passes=self.passes or default.passes,
-        )
-
 
 _ROWS = {f"CAM_{row.name.upper()}": row for row in fields(Settings)}
 
@@ -198,9 +187,20 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(**given)
 
 
-def library_options() -> LibraryOptions:
-    """The options of the library as the settings have them now (SettingsError: one cannot be used)."""
-    return read_settings().library_options()
+def library_options(settings: Settings | None = None) -> LibraryOptions:
+    """The folders and limits of the library as the settings have them; what is not set takes the library's default.
+
+    Args:
+        settings: None for those of now (SettingsError: one cannot be used).
+    """
+    settings, default = settings or read_settings(), LibraryOptions()
+    return LibraryOptions(
+        models_folder=settings.models or default.models_folder,
+        model_files=settings.model_files,
+        model_bytes=settings.model_mb * 2**20,
+        cache_folder=settings.cache or default.cache_folder,
+        passes=settings.passes or default.passes,
+    )
 
 
 def format_table() -> str:
@@ -244,8 +244,6 @@ def _read_file(path: Path, changed: int, size: int) -> dict[str, str]:
 
 def _format_value(name: str, value: object) -> str:
     """Format a value of TOML as it would stand in the environment."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return (os.pathsep if name == "CAM_MODEL_FILES" else ",").join(value)
     if isinstance(value, str | int | float):

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cam.backends.turns import Turns
 from cam.errors import ModelError
+from cam.turns import Turns
 
 SIZES_24 = [(16, 400), (400, 16), *[(16 + 37 * i % 300, 16 + 53 * i % 290) for i in range(22)]]
 PHOTOS = ("dog_and_cat", "koala", "espresso")

@@ -75,8 +75,8 @@ def test_the_page_opens_from_any_folder_with_its_samples_and_the_models_there(in
     (folder := tmp_path / "lesson").mkdir()
     (folder / "models").mkdir()
     code = (
-        "from cam.app.widgets.sample_gallery import list_samples; from cam.settings import read_settings; "
-        "print(len(list_samples()), read_settings().library_options().models_folder)"
+        "from cam.app.widgets.sample_gallery import list_samples; from cam.settings import library_options; "
+        "print(len(list_samples()), library_options().models_folder)"
     )
     assert run("-c", code, cwd=folder, env=environment).split() == ["16", str(folder / "models")]
     assert run("-m", "cam", "--version", cwd=folder, env=environment) == f"classcam, version {cam.__version__}\n"

@@ -10,7 +10,7 @@ import cam
 from cam import settings
 from cam.errors import SettingsError
 from cam.models import registry
-from cam.settings import Settings, read_settings
+from cam.settings import Settings, library_options, read_settings
 
 ROOT = Path(cam.__file__).parent.parent
 
@@ -118,7 +118,7 @@ def test_an_empty_value_is_none():
 
 
 def test_converted_networks_are_kept_where_caches_are(places):
-    assert read_settings({}).library_options().cache_folder.relative_to(places / "home").name == "classcam"
+    assert library_options(read_settings({})).cache_folder.relative_to(places / "home").name == "classcam"
 
 
 WRONG = {
@@ -157,10 +157,10 @@ def test_a_wrong_value_is_named(name, value):
 def test_a_wrong_folder_is_named_when_it_is_used(places):
     (places / "file").touch()
     for name, problem in (("file", "is a file"), ("nothing", "is not there")):
-        options = read_settings({"CAM_MODELS": str(places / name)}).library_options()
+        options = library_options(read_settings({"CAM_MODELS": str(places / name)}))
         found = registry.custom_models_problem(options)
         assert "CAM_MODELS must name a folder, and" in found and f"{name}' {problem}" in found
-    assert read_settings({"CAM_MODELS": "~"}).library_options().models_folder == places / "home"
+    assert library_options(read_settings({"CAM_MODELS": "~"})).models_folder == places / "home"
 
 
 def test_the_default_folder_of_models_is_beside_the_app_or_where_it_was_started(places, monkeypatch):
@@ -168,7 +168,7 @@ def test_the_default_folder_of_models_is_beside_the_app_or_where_it_was_started(
     monkeypatch.setattr(registry, "_PROJECT", project)
 
     def found():
-        return read_settings({}).library_options().models_folder
+        return library_options(read_settings({})).models_folder
 
     assert found() is None
     beside.mkdir()
@@ -180,7 +180,7 @@ def test_the_default_folder_of_models_is_beside_the_app_or_where_it_was_started(
 
 
 def test_what_is_not_set_is_the_default_of_the_library(places):
-    assert read_settings({}).library_options() == registry.LibraryOptions()
+    assert library_options(read_settings({})) == registry.LibraryOptions()
 
 
 def test_the_file_is_looked_for_where_streamlit_looks_and_the_environment_goes_before(places):
@@ -211,7 +211,7 @@ def test_the_environment_goes_before_the_file_also_after_streamlit_has_copied_th
         ("[CAM_PHOTO_MB]\nx = 1", "CAM_PHOTO_MB must be text or a number, not a dict"),
         ("CAM_HOSTS = [1]", "CAM_HOSTS must be text or a number, not a list"),
         ("CAM_PHOTO_MB = 2.5", "CAM_PHOTO_MB must be a whole number of megabytes"),
-        ("CAM_PHOTO_MB = true", "CAM_PHOTO_MB must be a whole number of megabytes.*not 'yes'"),
+        ("CAM_PHOTO_MB = true", "CAM_PHOTO_MB must be a whole number of megabytes.*not 'True'"),
     ],
 )
 def test_a_wrong_file_is_said_without_its_secrets(places, text, problem):

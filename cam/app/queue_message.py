@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from cam.backends.turns import telling
+from cam.turns import telling
 
 WAITING = "Waiting for others ..."
 

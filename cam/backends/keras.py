@@ -11,9 +11,9 @@ from cam.backends import Head, network_output
 from cam.backends.batchnorm_folding import fold_batchnorm
 from cam.backends.classifier_head import find_head, score_tensor
 from cam.backends.graph import any_size, cast, inline_networks, input_form
+from cam.backends.passes import check_finite, default_passes, pass_turns, run_pass
 from cam.backends.probe import Compute, Probe, Tap
 from cam.backends.target_layers import cell_stride, map_tensors, offered_layers
-from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
 from cam.errors import ModelError
 
 _USUAL_STRIDE = 32

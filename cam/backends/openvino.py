@@ -15,7 +15,7 @@ import numpy as np
 
 from cam.backends import Backend, Head
 from cam.backends.imports import import_keras, import_openvino, pause_collection
-from cam.backends.turns import check_finite, default_passes, pass_turns, run_pass
+from cam.backends.passes import check_finite, default_passes, pass_turns, run_pass
 
 if TYPE_CHECKING:
     from cam.backends.keras import KerasBackend

@@ -16,11 +16,11 @@ from PIL import Image
 from pyarrow import fs as arrow
 
 from cam.errors import CamError, ImageError
+from cam.images.formats import ENDINGS
 from cam.images.open import open_image
 
 # Takes the path of a photo; raises ImageError where it cannot be opened.
 OpenPhoto = Callable[[str], Image.Image]
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
 
 class SourceError(CamError):

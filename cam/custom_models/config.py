@@ -12,10 +12,13 @@ repeats layers as often as the file says (TimeDistributed).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from cam.errors import ModelError
 from cam.formatting import shorten
 
+# A description in decoded JSON.
+Config = dict[str, Any]
 # Name of a class -> the module that it is taken from, whatever the file says.
 MODELS = {"Functional": "keras.src.models.functional", "Model": "keras", "Sequential": "keras"}
 
@@ -72,7 +75,7 @@ _CALLS = 20_000
 _REBUILD = "Rebuild the model with Keras' own layers and save it again."
 
 
-def check_config(config: object) -> dict:
+def check_config(config: object) -> Config:
     """A copy of an architecture, as decoded JSON, that is safe to build.
 
     Raises:
@@ -106,7 +109,7 @@ def _check(value: object, layer: str) -> object:
     return {key: _check_setting(key, item, layer) for key, item in value.items()}
 
 
-def _check_class(value: dict, layer: str) -> dict:
+def _check_class(value: Config, layer: str) -> Config:
     """A layer, operation or model, with its module as it is written here."""
     name, config = str(value["class_name"]), value.get("config")
     own = str(config.get("name", value.get("name", "")) if isinstance(config, dict) else "")
@@ -123,7 +126,7 @@ def _check_class(value: dict, layer: str) -> dict:
     return checked
 
 
-def _find_module(value: dict, what: str, inside: str) -> str:
+def _find_module(value: Config, what: str, inside: str) -> str:
     name, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
     if not isinstance(value.get("config"), dict) or "class_name" in value["config"]:
         raise ModelError(f"{what}{inside} has no settings. {_REBUILD}")
@@ -177,7 +180,7 @@ def _find_problem(key: str, value: object) -> str | None:
     return None
 
 
-def _check_function(value: dict, layer: str) -> str:
+def _check_function(value: Config, layer: str) -> str:
     name = value.get("config")
     if not isinstance(name, str) or name not in ACTIVATIONS or value.get("registered_name") not in (None, name):
         raise ModelError(
@@ -187,10 +190,10 @@ def _check_function(value: dict, layer: str) -> str:
     return name
 
 
-def _check_numbers(*kept: str) -> Callable[[dict, str], dict]:
+def _check_numbers(*kept: str) -> Callable[[Config, str], Config]:
     """A check of what stands for a tensor or a slice: of its settings, `kept` are left, without any class in them."""
 
-    def check(value: dict, layer: str) -> dict:
+    def check(value: Config, layer: str) -> Config:
         config = value.get("config")
         settings = {key: config.get(key) for key in kept} if isinstance(config, dict) else {}
         if settings.get("dtype", "float32") not in NUMBERS or not settings or _holds_class(settings):
@@ -206,7 +209,7 @@ def _holds_class(value: object) -> bool:
 
 
 # What Keras writes for values that JSON does not have.
-_SPECIAL: dict[str, Callable[[dict, str], object]] = {
+_SPECIAL: dict[str, Callable[[Config, str], object]] = {
     "function": _check_function,
     "__keras_tensor__": _check_numbers("shape", "dtype", "keras_history"),
     "__tensor__": _check_numbers("value", "dtype"),

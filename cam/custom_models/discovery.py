@@ -1,8 +1,10 @@
 """Custom model files: where they are, their kinds and their names. No model is read here, nor is Keras imported."""
 
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +18,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5", ".zip")
 PREFIX = "own/"
 # The network in a zip of Teachable Machine, and the names of its classes.
 KERAS_MODEL, LABELS = "keras_model.h5", "labels.txt"
-_LABELS_BYTES = 2**20
+_LABELS_BYTES, _LIST_BYTES = 2**20, 2**16
 _AGAIN = "Save the whole model as Keras does, with model.save('name.keras')."
 # How a file of another kind is told: by its ending, or by what stands at a place in it.
 FOREIGN = {
@@ -94,16 +96,13 @@ class CustomFile:
 
         Teachable Machine begins each line with its number: "0 Cat".
         """
+        data = b""
         if self.path.suffix == ".zip":
-            if LABELS not in _zip_names(self.path):
-                return []
-            with zipfile.ZipFile(self.path) as archive, archive.open(LABELS) as member:
+            with zipfile.ZipFile(self.path) as archive, suppress(KeyError), archive.open(LABELS) as member:
                 data = member.read(_LABELS_BYTES)
         elif beside := find_beside(self.path, LABELS):
             with beside.open("rb") as file:
                 data = file.read(_LABELS_BYTES)
-        else:
-            return []
         lines = [line.strip() for line in data.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
         numbered = all(line.startswith(f"{i} ") for i, line in enumerate(lines))
         return [line.partition(" ")[2].strip() for line in lines] if numbered else lines
@@ -178,10 +177,7 @@ def describe_foreign(path: Path) -> str | None:
         return FOREIGN[path.suffix]
     with path.open("rb") as file:
         start = file.read(64)
-    if found := next((text for place, magic, text in _STARTS if start[place:].startswith(magic)), None):
-        return found
-    names = _zip_names(path) if start.startswith(b"PK") else []
-    return FOREIGN[".pt"] if any(name.endswith("/data.pkl") for name in names) else None
+    return next((text for place, magic, text in _STARTS if start[place:].startswith(magic)), None)
 
 
 def find_description(path: Path) -> Path | None:
@@ -201,17 +197,13 @@ def find_beside(path: Path, name: str) -> Path | None:
     return beside if beside.is_file() and beside.resolve().parent == path.parent.resolve() else None
 
 
-def _zip_names(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
-        return []
-
-
 def _may_open(path: Path) -> bool:
-    """True for what may be a model of Keras by its ending; many a zip is none."""
-    return path.suffix in SUFFIXES and (path.suffix != ".zip" or KERAS_MODEL in _zip_names(path))
+    """True for what may be a model of Keras: by its ending, and for a zip by the list of its members, at its end."""
+    if path.suffix != ".zip":
+        return path.suffix in SUFFIXES
+    with path.open("rb") as file:
+        file.seek(-min(_LIST_BYTES, path.stat().st_size), os.SEEK_END)
+        return KERAS_MODEL.encode() in file.read()
 
 
 def _entries(folder: Path) -> list[Path]:

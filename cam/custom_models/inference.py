@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -58,7 +59,8 @@ def guess(network: keras.Model, sidecar: Sidecar, *, title: str) -> Completed:
     classes = max(2, network.outputs[0].shape[-1])
     if sidecar.labels is not None and len(sidecar.labels) != classes:
         raise ModelError(f"'labels' must name {classes} classes, as the network has, not {len(sidecar.labels)}.")
-    labels = sidecar.labels or _labels(classes)
+    numbered = tuple(f"class {i}" for i in range(classes))
+    labels = sidecar.labels or (imagenet_labels().names if classes == _IMAGENET else numbered)
     preprocessing = sidecar.preprocessing or _input_range(network) or _of_known_base(network) or _OTHERWISE
     own_size = _own_size(network)
     guessed = {
@@ -70,17 +72,13 @@ def guess(network: keras.Model, sidecar: Sidecar, *, title: str) -> Completed:
     return Completed(sidecar.title or title, labels, preprocessing, sidecar.size or own_size or _SIZE, missing)
 
 
-def _labels(classes: int) -> tuple[str, ...]:
-    return imagenet_labels().names if classes == _IMAGENET else tuple(f"class {i}" for i in range(classes))
-
-
 def _own_size(network: keras.Model) -> int | None:
     """The side of the square that the network takes; of the same area where it is no square."""
     height, width = network.inputs[0].shape[1:3]
     return None if None in (height, width) else round((height * width) ** 0.5)
 
 
-def _calls(network: keras.Model) -> Iterator:
+def _calls(network: keras.Model) -> Iterator[Any]:
     """The calls of layers in a network and in the networks inside it, from the photo on."""
     for node in nodes(network):
         if has_graph(node.operation):
@@ -104,7 +102,7 @@ def _input_range(network: keras.Model) -> str | None:
     return None
 
 
-def _takes_bytes(node) -> bool | None:
+def _takes_bytes(node: Any) -> bool | None:
     """True if a call scales numbers of 0..255, False for 0..1; None where it does not scale."""
     layer = node.operation
     if kind(layer) == "Rescaling":

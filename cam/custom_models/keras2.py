@@ -4,6 +4,9 @@ The description is one that nobody has checked: what does not look as Keras writ
 """
 
 from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from cam.custom_models.config import Config
 
 _MODELS = ("Sequential", "Functional", "Model")
 # What Keras 1 called it -> what Keras 2 and 3 call it.
@@ -56,7 +59,7 @@ def upgrade_config(value: object) -> object:
     return {key: upgrade_config(item) for key, item in value.items()}
 
 
-def _upgrade_layer(layer: dict) -> dict:
+def _upgrade_layer(layer: Config) -> Config:
     name, config = layer["class_name"], layer.get("config")
     name = _CLASSES.get(name, name)
     if name == "Sequential" and isinstance(config, list):
@@ -71,7 +74,7 @@ def _upgrade_layer(layer: dict) -> dict:
     return layer | {"class_name": name, "config": _upgrade_settings(name, config)}
 
 
-def _upgrade_settings(name: str, config: dict) -> dict:
+def _upgrade_settings(name: str, config: Config) -> Config:
     if "nb_row" in config:
         config = config | {"kernel_size": [config["nb_row"], config.get("nb_col")]}
     if isinstance(order := config.get("dim_ordering"), str):
@@ -84,7 +87,7 @@ def _upgrade_settings(name: str, config: dict) -> dict:
     return {_KEYS.get(key, key): item for key, item in config.items() if key not in retired}
 
 
-def _with_input(config: dict, layers: list[dict]) -> dict:
+def _with_input(config: Config, layers: list[Config]) -> Config:
     """Put the input first that older versions kept in the first layer."""
     if layers and layers[0].get("class_name") != "InputLayer" and (shape := _input_shape(layers[0])):
         name = f"{config.get('name', 'sequential')}_input"
@@ -93,7 +96,7 @@ def _with_input(config: dict, layers: list[dict]) -> dict:
     return config
 
 
-def _input_shape(layer: dict) -> object:
+def _input_shape(layer: Config) -> object:
     config = layer.get("config")
     if isinstance(config, dict):
         if shape := config.get("batch_input_shape") or config.get("batch_shape"):
@@ -102,7 +105,7 @@ def _input_shape(layer: dict) -> object:
     return _input_shape(config[0]) if isinstance(config, list) and config and isinstance(config[0], dict) else None
 
 
-def _upgrade_graph(config: dict, layers: list[dict]) -> dict:
+def _upgrade_graph(config: Config, layers: list[Config]) -> Config:
     """Correct the ends of a functional model, and the numbers of the calls of models inside it."""
     ends = {key: _unwrap(config[key]) for key in ("input_layers", "output_layers") if key in config}
     if not any(isinstance(node, list) for layer in layers for node in _nodes(layer)):
@@ -128,13 +131,13 @@ def _unwrap(ends: object) -> object:
     return ends[0] if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list) else ends
 
 
-def _nodes(layer: dict) -> list:
+def _nodes(layer: Config) -> list[Any]:
     nodes = layer.get("inbound_nodes")
     return nodes if isinstance(nodes, list) else []
 
 
-def _sources(layers: list[dict], models: dict[str, dict]) -> Iterator[list]:
-    waiting: list = [_nodes(layer) for layer in layers]
+def _sources(layers: list[Config], models: dict[str, Config]) -> Iterator[list[Any]]:
+    waiting: list[Any] = [_nodes(layer) for layer in layers]
     while waiting:
         value = waiting.pop()
         if _is_source(value):
@@ -144,16 +147,16 @@ def _sources(layers: list[dict], models: dict[str, dict]) -> Iterator[list]:
             waiting.extend(value)
 
 
-def _is_source(value: object) -> bool:
+def _is_source(value: object) -> TypeGuard[list[Any]]:
     """True for where a layer's input comes from: [layer, call, output, arguments]."""
     return isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
 
 
-def _as_rescaling(layer: dict, config: dict) -> dict:
+def _as_rescaling(layer: Config, config: Config) -> Config:
     """Turn arithmetic with a number, which `preprocess_input` leaves in a model, into a layer that does the same."""
     rescale = _RESCALINGS.get(str(config.get("function")).rpartition(".")[2])
     source = next(iter(_nodes(layer)), None)
-    if not (rescale and len(_nodes(layer)) == 1 and _is_source(source) and len(source) == 4):
+    if not rescale or len(_nodes(layer)) != 1 or not _is_source(source) or len(source) != 4:
         return layer
     number = source[3].get("y") if isinstance(source[3], dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float) or not number:

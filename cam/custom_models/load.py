@@ -36,6 +36,24 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
         ModelError: a file that is missing, damaged, of another kind, asks for code or for too much memory, or holds
             something else than a network from one photo to one score a class. The text begins with the file's name.
     """
+    try:
+        if foreign := describe_foreign(path):
+            raise ModelError(foreign)
+        answer = memoryview(_call_child(path, limit_bytes))
+        head = bytes(answer[:CONFIG_BYTES]).partition(b"\n")[0]
+        # The child read a file that may have harmed it, so its description is checked again.
+        return unpack_network(check_config(json.loads(head)), answer[len(head) + 1 :])
+    except (ModelError, OSError, ValueError, RecursionError) as error:
+        if isinstance(error, ModelError):
+            problem = str(error)
+        elif isinstance(error, OSError):
+            problem = f"it cannot be read ({error.strerror or shorten(str(error), 200)})."
+        else:
+            problem = "the process that read it did not answer as it should."
+        raise ModelError(f"{path.name} cannot be opened: {problem}") from error
+
+
+def _call_child(path: Path, limit_bytes: int) -> bytes:
     limits = Limits(
         memory_bytes=_MEMORY_BYTES + 2 * limit_bytes,
         cpu_seconds=_CPU_SECONDS,
@@ -43,32 +61,20 @@ def open_custom_model(path: Path, *, limit_bytes: int) -> keras.Model:
         answer_bytes=CONFIG_BYTES + limit_bytes,
     )
     try:
-        if foreign := describe_foreign(path):
-            raise ModelError(foreign)
         with tempfile.TemporaryDirectory(prefix="classcam-", ignore_cleanup_errors=True) as folder:
             arguments = (path.absolute(), Path(folder), limit_bytes, find_description(path))
-            answer = memoryview(call_in_child(_READ, *arguments, limits=limits, empty_environment=True))
-        # The child read a file that may have harmed it, so its description is checked again.
-        head = bytes(answer[:CONFIG_BYTES]).partition(b"\n")[0]
-        return unpack_network(check_config(json.loads(head)), answer[len(head) + 1 :])
-    except ModelError as error:
-        raise ModelError(f"{path.name} cannot be opened: {error}") from error
+            return call_in_child(_READ, *arguments, limits=limits, empty_environment=True)
     except LimitError as error:
-        problem = f"opening it takes more than {_CPU_SECONDS} s or {megabytes(limits.memory_bytes or 0)} of memory"
-        raise ModelError(f"{path.name} cannot be opened: {problem}. Save the model again.") from error
+        raise ModelError(
+            f"opening it takes more than {_CPU_SECONDS} s or {megabytes(_MEMORY_BYTES + 2 * limit_bytes)} of memory. "
+            "Save the model again."
+        ) from error
     except ChildError as error:
         reason = shorten((error.last_lines or ["no answer"])[-1], 200)
         raise ModelError(
-            f"{path.name} cannot be opened: the process that read it ended ({reason}), because the file is damaged or "
-            f"asks for more memory than there is; the limit is {megabytes(limit_bytes)}. Copy it again."
+            f"the process that read it ended ({reason}), because the file is damaged or asks for more memory than "
+            f"there is; the limit is {megabytes(limit_bytes)}. Copy it again."
         ) from error
-    except ValueError as error:
-        raise ModelError(
-            f"{path.name} cannot be opened: the process that read it did not answer as it should."
-        ) from error
-    except OSError as error:
-        reason = error.strerror or shorten(str(error), 200)
-        raise ModelError(f"{path.name} cannot be opened: it cannot be read ({reason}).") from error
 
 
 def complete_spec(spec: ModelSpec, network: keras.Model) -> ModelSpec:

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cam.custom_models.config import Config
 from cam.errors import ModelError
 from cam.formatting import shorten
 from cam.models.weights import megabytes
@@ -19,12 +20,12 @@ from cam.models.weights import megabytes
 _SIDE = 224
 
 
-def build(config: dict) -> keras.Model:
+def build(config: Config) -> keras.Model:
     """The network of a description that `check_config` gave, its weights zero."""
     return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)  # Keras takes it apart
 
 
-def try_network(config: dict, weights: Path, limit_bytes: int, *, version: str = "") -> list[bytes]:
+def try_network(config: Config, weights: Path, limit_bytes: int, *, version: str = "") -> list[bytes]:
     """Build a network, load its weights and run it on one photo, in a process that may come to nothing.
 
     Args:
@@ -58,7 +59,7 @@ def try_network(config: dict, weights: Path, limit_bytes: int, *, version: str =
     return [json.dumps(config).encode() + b"\n", *(np.asarray(weight).tobytes() for weight in network.weights)]
 
 
-def unpack_network(config: dict, numbers: memoryview) -> keras.Model:
+def unpack_network(config: Config, numbers: memoryview) -> keras.Model:
     """The network of a checked description, with its numbers as `try_network` gave them.
 
     Raises:
@@ -73,6 +74,7 @@ def unpack_network(config: dict, numbers: memoryview) -> keras.Model:
         found = np.frombuffer(numbers, array.dtype, array.size, start)
         weight.assign(found.reshape(array.shape))
         start += array.nbytes
+    # Those of models inside too, for which Keras has no public name.
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
@@ -80,18 +82,21 @@ def unpack_network(config: dict, numbers: memoryview) -> keras.Model:
 
 
 def _explain_failure(error: Exception, version: str) -> str:
+    # Keras wraps what went wrong in one layer into what it says of each model around it.
     text = str(error)
-    reason = text.rpartition("Exception encountered:")[2].strip().splitlines() or [type(error).__name__]
-    layer = re.search(r"'name': '([^']{1,60})'|(?:layer|named) [\"']?([A-Za-z]\w{0,60})", text)
-    which = f"its layer {(layer[1] or layer[2])!r}" if layer else "it"
+    innermost = text.rpartition("config={")[2]
+    layer = re.search(r"'name': '([^']{1,60})'|name=(\w{1,60})|[Ll]ayer \W?(\w{1,60})", innermost)
+    reason = re.sub(r"^A total of .*?>:", "", text.rpartition("Exception encountered:")[2], flags=re.DOTALL)
+    named = repr(next(filter(None, layer.groups()))) if layer else ""
     made = f" It was saved by Keras {version}." if version else ""
     return (
-        f"Keras {keras.__version__} cannot build {which} ({shorten(reason[0], 200)}).{made} Save the model again with "
+        f"Keras {keras.__version__} cannot open {f'its layer {named}' if named else 'it'} "
+        f"({shorten(' '.join(reason.split()) or type(error).__name__, 200)}).{made} Save the model again with "
         "model.save('name.keras'), if you can with Keras 3."
     )
 
 
-def _check_memory(config: dict, limit_bytes: int) -> None:
+def _check_memory(config: Config, limit_bytes: int) -> None:
     """Work out what a network asks for, before any of it is given.
 
     It is built without values in its weights, and the shapes of what its layers put out for one photo are worked out
@@ -111,7 +116,7 @@ def _limit(limit_bytes: int) -> str:
     return f"the limit is {megabytes(limit_bytes)}. The setting CAM_MODEL_MB raises it."
 
 
-def _measure(config: dict) -> tuple[int, tuple[int, str]]:
+def _measure(config: Config) -> tuple[int, tuple[int, str]]:
     """Bytes of the weights, bytes of the largest output of one layer for one photo, and the name of that layer."""
     with keras.StatelessScope(initialize_variables=False):
         network = build(config)

@@ -18,16 +18,16 @@ import h5py
 import numpy as np
 
 from cam.custom_models.config import check_config
-from cam.custom_models.discovery import KERAS_MODEL
+from cam.custom_models.discovery import FOREIGN, KERAS_MODEL
 from cam.custom_models.keras2 import upgrade_config
 from cam.errors import ModelError
+from cam.formatting import shorten
 
 CONFIG_BYTES = 2**24
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 _CHUNK = 2**20
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _AGAIN = "Save the whole model again with model.save('name.keras')."
-_NOT_KERAS = f"Keras does not write that. {_AGAIN}"
 _NUMBERS = "fiub"  # the kinds of NumPy's floats, integers and booleans
 _BFLOAT16 = np.dtype("V2")  # which NumPy does not know; Keras writes its two bytes
 
@@ -94,6 +94,8 @@ def _read_zip(archive: zipfile.ZipFile, folder: Path, limit_bytes: int) -> Conte
     if KERAS_MODEL in members:
         # As Teachable Machine gives it, compressed.
         return _read_hdf5(_extract(archive, members[KERAS_MODEL], folder, 2 * limit_bytes), folder, None)
+    if any(name.endswith("/data.pkl") for name in members):
+        raise ModelError(FOREIGN[".pt"])
     if len(members) != len(archive.infolist()):
         raise ModelError(f"it holds one name twice, which Keras does not write. {_AGAIN}")
     for name in members:
@@ -152,42 +154,36 @@ def _check_arrays(path: Path) -> None:
     """Refuse a file that is damaged, or holds anything but groups of plain arrays of numbers that are all in it."""
     try:
         with h5py.File(path) as file:
-            file.visititems_links(_check_link)
-            file.visititems(_check_array)
-    except (ModelError, MemoryError):
+            problem = file.visititems_links(_find_link_problem) or file.visititems(_find_array_problem)
+    except MemoryError:
         raise
     # h5py ends in nearly any exception on damaged bytes.
     except Exception as error:
-        raise ModelError(
-            f"its HDF5 file is damaged ({_first_line(error)}). Copy it again, or save the model again."
-        ) from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(f"its HDF5 file is damaged ({reason}). Copy it again, or save the model again.") from error
+    if problem:
+        raise ModelError(f"{problem}. Keras does not write that. {_AGAIN}")
 
 
-def _check_link(name: str, link: object) -> None:
-    if not isinstance(link, h5py.HardLink):
-        raise ModelError(f"{_quoted(name)} is a link to another place or file. {_NOT_KERAS}")
+def _find_link_problem(name: str, link: object) -> str | None:
+    return None if isinstance(link, h5py.HardLink) else f"{_quoted(name)} is a link to another place or file"
 
 
-def _check_array(name: str, item: h5py.HLObject) -> None:
+def _find_array_problem(name: str, item: h5py.HLObject) -> str | None:
     if isinstance(item, h5py.Group):
-        return
+        return None
     if not isinstance(item, h5py.Dataset):
-        raise ModelError(f"{_quoted(name)} is neither a group nor an array. {_NOT_KERAS}")
+        return f"{_quoted(name)} is neither a group nor an array"
     layout = item.id.get_create_plist()
     if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
-        raise ModelError(f"the array {_quoted(name)} is kept in another place or file. {_NOT_KERAS}")
+        return f"the array {_quoted(name)} is kept in another place or file"
     if not (item.dtype.kind in _NUMBERS or item.dtype == _BFLOAT16) or item.shape is None:
-        raise ModelError(f"the array {_quoted(name)} is not made of numbers. {_NOT_KERAS}")
-    declared = math.prod(item.shape) * item.dtype.itemsize
-    if declared > (there := item.id.get_storage_size()):
-        raise ModelError(
-            f"the array {_quoted(name)} declares {declared:,} bytes, and {there:,} are there. {_NOT_KERAS}"
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        return f"the array {_quoted(name)} is not made of numbers"
+    declared, there = math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size()
+    return (
+        f"the array {_quoted(name)} declares {declared:,} bytes, and {there:,} are there" if declared > there else None
+    )
 
 
 def _quoted(name: str) -> str:
-    return repr("/" + (name if len(name) <= 80 else f"{name[:80]}..."))
+    return repr("/" + shorten(name, 80))

@@ -55,7 +55,9 @@ def read_sidecar(path: Path) -> Sidecar:
     for key, value in values.items():
         if problem := _CHECKS[key](value):
             raise ModelError(f"{path.name}: {key!r} must be {problem}.")
-    return Sidecar(**{key: tuple(value) if key == "labels" else value for key, value in values.items()})
+    if "labels" in values:
+        values["labels"] = tuple(values["labels"])
+    return Sidecar(**values)
 
 
 def check_labels(value: object) -> str | None:

@@ -80,7 +80,7 @@ def draw_case(axes: Axes, case: Case) -> None:
     for boxes, color in ((case.truth, TRUTH), ([case.box], FOUND)):
         for left, top, right, bottom in boxes:
             if left < right and top < bottom:
-                edges = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=1)
+                edges = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, clip_on=False)
                 edges.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
                 axes.add_patch(edges)
     for line, (text, color) in enumerate(zip(case.caption, (_INK, _FAINT), strict=False)):

@@ -1,9 +1,15 @@
-"""The formats of photos, told by the first bytes of a file."""
+"""The formats of photos: how files are named, and what their first bytes are."""
 
 import re
 
 from cam.errors import ImageError
 from cam.images.limits import NOT_A_PHOTO
+
+# What names of photos end in, for lists and choosers of files. What a file is, its first bytes tell.
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"),
+)
 
 # What the first bytes look like, and the formats of Pillow that the file is opened as. AVIF and HEIC begin as many
 # videos do, which their decoders tell apart.

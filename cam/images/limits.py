@@ -10,6 +10,7 @@ MIN_SIDE = 16
 
 DAMAGED = "This photo is damaged or cut off and cannot be shown. Copy or download it again."
 NOT_A_PHOTO = f"This file is not a photo that can be opened, or it is cut off. Use {FORMATS_TEXT}."
+RAW = "This is a raw photo of a camera, which holds only a small picture to look at. Export it as JPEG and try again."
 TOO_LONG = "This photo takes too long or too much memory to open. Save it as an ordinary JPEG and try again."
 
 

@@ -27,9 +27,9 @@ def open_image(
 ) -> Image.Image:
     """Open a photo as an upright 8-bit RGB image of at least 16 pixels a side and at most 40 megapixels.
 
-    The format is found from the content: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC. The EXIF rotation
-    is applied, transparency is laid on white, and grey of more than 8 bits is rescaled. A child process decodes it,
-    with limits on memory and time, so a file made to hurt ends in an ImageError.
+    The format is found from the content: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC. The photo looks
+    as in a browser: upright, its colours converted to sRGB, transparency laid on white; grey of more than 8 bits is
+    rescaled. A child process decodes it, with limits on memory and time, so a file made to hurt ends in an ImageError.
 
     Args:
         source: a path, the bytes of a file, or a binary file that is read from where it stands.
@@ -96,8 +96,8 @@ def whole_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]
     """
     cells = (side / stride) ** 2
     shape = size[0] / size[1]
-    columns, rows = math.sqrt(cells * shape), math.sqrt(cells / shape)
-    return tuple(stride * min(max(1, round(n)), round(cells)) for n in (columns, rows))
+    columns, rows = (min(max(1, round(n)), round(cells)) for n in (math.sqrt(cells * shape), math.sqrt(cells / shape)))
+    return stride * columns, stride * rows
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from cam.backends.turns import default_passes
+from cam.backends.passes import default_passes
 from cam.custom_models.discovery import FOREIGN, SUFFIXES, CustomFile, CustomModel, list_custom_models, list_foreign
 from cam.errors import ModelError
 from cam.models.weights import KerasFile, Source, Wheel

@@ -40,6 +40,7 @@ HEALTH = "/_stcore/health"
 SHORTEST_SECRET = 32
 _MOST_BYTES = 4096
 _PATIENCE = 10
+_MISSING = PlainTextResponse("The access code is missing.", 401)
 _WRONG = "That is not the code. Look closely: capital and small letters differ."
 
 
@@ -75,7 +76,7 @@ class Gate:
         elif entered:
             await RedirectResponse(_here(scope), 303)(scope, receive, send)
         elif scope["type"] == "websocket":
-            await _missing()(scope, receive, send)
+            await _MISSING(scope, receive, send)
         else:
             await (await self._answer(Request(scope, receive)))(scope, receive, send)
 
@@ -88,7 +89,7 @@ class Gate:
         elif request.method in ("GET", "HEAD") and _wants_page(request):
             response = render_login(401)
         else:
-            response = _missing()
+            response = _MISSING
         if "visitor" not in request.session:
             request.session["visitor"] = secrets.token_urlsafe(12)
         return response
@@ -96,7 +97,7 @@ class Gate:
     async def _try_code(self, request: Request) -> Response:
         given = await _read_form(request)
         if given is None:
-            return _missing()
+            return _MISSING
         visitor = request.session.get("visitor")
         address = request.client.host if request.client else ""
         # Nothing waits between here and the end, so no two tries are counted as one.
@@ -182,10 +183,6 @@ async def _read_form(request: Request) -> str | None:
     except (TimeoutError, ValueError):
         return None
     return fields["code"][0] if "code" in fields else None
-
-
-def _missing() -> Response:
-    return PlainTextResponse("The access code is missing.", 401)
 
 
 def _is_link(scope: Scope) -> bool:

@@ -5,7 +5,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import psutil
@@ -56,20 +56,24 @@ def build_routes() -> list[Route]:
 
 
 @asynccontextmanager
-async def run_server(app: object) -> AsyncIterator[None]:
-    """Start the log, and load page and network while the server answers already: the lifespan of the app."""
+async def run_server(app: object, *, import_page: Callable[[], None]) -> AsyncIterator[None]:
+    """Start the log, and load page and network while the server answers already: the lifespan of the app.
+
+    Args:
+        app: the app.
+        import_page: imports the page that the app opens with.
+    """
     give_back_memory()
     if settings := _read_settings():
         telemetry.start_log(settings.log)
-        threading.Thread(target=_preload, name="preload", daemon=True).start()
+        threading.Thread(target=_preload, args=(import_page,), name="preload", daemon=True).start()
     yield
 
 
-def _preload() -> None:
-    from cam.app.navigation import import_first_page
+def _preload(import_page: Callable[[], None]) -> None:
     from cam.server.model_store import preload
 
-    preload(import_first_page)
+    preload(import_page)
 
 
 def _read_settings() -> Settings | None:

@@ -14,7 +14,6 @@ _STYLES = Path(__file__).parents[1] / "app"
 _PLACE = b"</body>"
 # Of a request: what would be answered by a page that is packed, or by none.
 _LEFT_OUT = (b"accept-encoding", b"if-none-match", b"if-modified-since")
-_TAGS = ("etag", "last-modified")
 
 
 def read_style() -> str:
@@ -36,29 +35,21 @@ class PageStyle:
         if not (asks and "text/html" in Headers(scope=scope).get("accept", "")):
             await self._app(scope, receive, send)
             return
-        start, body = None, b""
+        start: Message = {}
+        body = bytearray()
 
-        async def add_style(message: Message) -> None:
-            nonlocal start, body
-            if message["type"] == "http.response.start" and _is_page(message):
-                start = message
-            elif start is None:
-                await send(message)
-            else:
-                body += message.get("body", b"")
-                if not message.get("more_body"):
-                    await _send_page(start, body.replace(_PLACE, self._added, 1), send)
+        async def keep(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            body.extend(message.get("body", b""))
 
         left = [pair for pair in scope["headers"] if pair[0] not in _LEFT_OUT]
-        await self._app({**scope, "headers": left}, receive, add_style)
-
-
-def _is_page(start: Message) -> bool:
-    return start["status"] == 200 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
-
-
-async def _send_page(start: Message, body: bytes, send: Send) -> None:
-    headers = MutableHeaders(raw=[pair for pair in start["headers"] if pair[0].decode().lower() not in _TAGS])
-    headers["content-length"] = str(len(body))
-    await send({**start, "headers": headers.raw})
-    await send({"type": "http.response.body", "body": body})
+        await self._app({**scope, "headers": left}, receive, keep)
+        headers = MutableHeaders(scope=start)
+        if start["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+            body = body.replace(_PLACE, self._added, 1)
+            headers["content-length"] = str(len(body))
+            for name in ("etag", "last-modified"):
+                del headers[name]
+        await send(start)
+        await send({"type": "http.response.body", "body": bytes(body)})

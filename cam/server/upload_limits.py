@@ -51,7 +51,7 @@ class Uploads:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         # Streamlit refuses what belongs to no session, without reading it.
-        if found is None or not _is_session(found[1]):
+        if found is None or not (runtime.exists() and runtime.get_instance().is_active_session(found[1])):
             await self._app(scope, receive, send)
         elif _read_length(scope) > self._most + _AROUND:
             await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
@@ -99,10 +99,6 @@ class Uploads:
         except TimeoutError:
             if not is_answered:
                 await PlainTextResponse("The upload took too long.", 408)(scope, receive, send)
-
-
-def _is_session(session: str) -> bool:
-    return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
 def _read_length(scope: Scope) -> int:

@@ -6,6 +6,7 @@ from streamlit.runtime.context import ContextProxy
 from support.app_page import everything_sent, open_page, works
 from support.asgi_parts import ask, behind
 
+from cam.images.formats import ENDINGS
 from cam.server.access import Gate
 
 CODE = "blue rhinoceros"
@@ -65,7 +66,9 @@ def test_visitors_can_be_kept_from_downloading(monkeypatch):
 
 
 def test_the_smaller_limit_of_a_photo_is_said(monkeypatch):
-    assert "up to 50 MB" in open_page().file_uploader[0].help
+    uploader = open_page().file_uploader[0]
+    assert "up to 50 MB" in uploader.help
+    assert set(uploader.proto.type) == set(ENDINGS)
     monkeypatch.setenv("CAM_PHOTO_MB", "20")
     assert "up to 20 MB" in open_page().file_uploader[0].help
     monkeypatch.setattr(st, "get_option", lambda name: {"server.maxUploadSize": 7}[name])

@@ -8,9 +8,8 @@ import pytest
 from streamlit.delta_generator import DeltaGenerator
 from support.app_page import LITE2, file_of, open_page, passes, picture, upload, works
 
-from cam import sandbox
+from cam import sandbox, turns
 from cam.app import queue_message
-from cam.backends import turns
 from cam.server import model_store
 from cam.settings import read_settings
 

@@ -158,6 +158,13 @@ def test_a_file_under_the_ending_of_the_other_format_opens(tmp_path, good, suffi
     assert open_custom_model(path, limit_bytes=LIMIT).count_params() == 62
 
 
+def test_a_checkpoint_of_pytorch_under_another_name_is_told(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"x")
+    assert "it is a PyTorch file, and only networks of Keras are opened" in refuse(path)
+
+
 def test_an_encrypted_zip_is_refused(tmp_path, good):
     data = bytearray(good[".keras"])
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -199,7 +206,7 @@ def test_an_architecture_that_is_too_long_is_refused(tmp_path):
 def test_what_keras_cannot_build_is_refused_with_its_reason(tmp_path):
     path = write_keras(tmp_path / "model.keras", sequential(layer("Dense", "dense", unitz=2), *ending()))
     text = refuse(path)
-    assert "cannot build its layer 'dense' (" in text and "unitz" in text and "damaged" not in text
+    assert "cannot open its layer 'dense' (" in text and "units" in text and "damaged" not in text
 
 
 def test_a_broken_file_does_not_keep_another_from_opening(tmp_path, good):

@@ -85,7 +85,7 @@ BAD = {
     "virtual_dataset": "is kept in another place or file",
     "declared_only": "declares 4,000,000,000,000 bytes, and 0 are there",
     "chunked_and_declared_only": "declares 4,000,000,000,000 bytes, and 0 are there",
-    "compressed": "declares 4,000,000 bytes, and 3",
+    "compressed": "declares 4,000,000 bytes, and ",
     "text": "is not made of numbers",
     "record": "is not made of numbers",
     "reference": "is not made of numbers",
@@ -133,7 +133,7 @@ def test_weights_that_do_not_fit_the_architecture_are_refused(tmp_path, arrays):
             file[f"layers/dense/vars/{name}"] = np.ones(shape, np.float32)
         file["optimizer/vars/0"] = np.ones(100, np.float32)
     text = refuse(write_keras(tmp_path / "model.keras", sequential(*ending()), data.getvalue()))
-    assert "cannot build its layer 'scores' (" in text
+    assert "cannot open its layer 'scores' (" in text
 
 
 PROGRAM = """
@@ -200,7 +200,7 @@ def test_values_that_are_named_over_and_over_do_not_fill_the_memory(tmp_path):
     start = data.index(struct.pack("<L", size))
     path.write_bytes(data[:start] + data[start : start + 16] * count + data[start + 16 * count :])
     text = refuse(path)
-    assert "cannot build" in text or "its HDF5 file is damaged" in text or "of memory" in text
+    assert "cannot open" in text or "its HDF5 file is damaged" in text or "of memory" in text
 
 
 def test_nothing_is_left_of_the_copies(tmp_path, monkeypatch):

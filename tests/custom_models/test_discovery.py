@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from cam.custom_models.discovery import CustomFile, CustomModel, list_custom_models
+from cam.custom_models.discovery import CustomFile, CustomModel, list_custom_models, list_foreign
 from cam.custom_models.sidecar import Sidecar
 from cam.errors import ModelError
 
@@ -80,7 +81,7 @@ def test_files_named_one_by_one_come_last_and_once(folder, tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_is_a_model_error(tmp_path):
-    with pytest.raises(ModelError, match="The folder of own models .*nothing cannot be read: No such file"):
+    with pytest.raises(ModelError, match="CAM_MODELS must name a folder, and .*nothing' is not there"):
         list_custom_models(tmp_path / "nothing")
 
 
@@ -127,7 +128,7 @@ def test_a_file_that_is_not_there_says_so(folder):
 
 
 def test_a_folder_in_place_of_a_file_says_so(folder):
-    with pytest.raises(ModelError, match="models is a folder, as a SavedModel is"):
+    with pytest.raises(ModelError, match="models cannot be opened: it is a folder, as a SavedModel is"):
         CustomFile(folder).require()
 
 
@@ -137,3 +138,54 @@ def test_listing_imports_neither_keras_nor_tensorflow():
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_no_model_of_keras_is_told(folder, tmp_path):
+    put(folder, "cats.pt", "cats.tflite", "good.keras", "notes.txt", ".hidden.pt", "photos.zip")
+    (folder / "pointer.h5").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    (folder / "saved").mkdir()
+    put(folder / "saved", "saved_model.pb")
+    put(tmp_path, "outside.pt")
+    (folder / "away.pt").symlink_to(tmp_path / "outside.pt")
+    told = [text.split(" cannot be opened: ")[0] for text in list_foreign(folder)]
+    assert told == ["cats.pt", "cats.tflite", "pointer.h5", "saved"]
+    assert all(text.endswith(".") for text in list_foreign(folder))
+    assert set(found(list_custom_models(folder))) == {"own/good", "own/pointer"}
+
+
+LABELS = {
+    "0 Cat\n1 Dog\n\n": ["Cat", "Dog"],
+    "\ufeff0 가위\r\n1 바위\r\n2 보": ["가위", "바위", "보"],
+    "0 No Entry\n1 Speed Limit": ["No Entry", "Speed Limit"],
+    "Cat\n2 Dogs": ["Cat", "2 Dogs"],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("text", LABELS)
+@pytest.mark.parametrize("name", ["keras_model.h5", "converted_keras.zip"])
+def test_labels_are_read_beside_a_model_or_in_its_zip(tmp_path, text, name):
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("keras_model.h5", b"x")
+            archive.writestr("labels.txt", text)
+    else:
+        (tmp_path / "labels.txt").write_bytes(text.encode())
+    assert CustomFile(tmp_path / name).read_labels() == LABELS[text]
+    put(tmp_path, "photos.zip")
+    assert found(list_custom_models(tmp_path)) == ({f"own/{name[:-4]}": name} if name.endswith(".zip") else {})
+
+
+def test_labels_elsewhere_are_not_read(folder, tmp_path):
+    (tmp_path / "secret.txt").write_text("0 a")
+    (folder / "labels.txt").symlink_to(tmp_path / "secret.txt")
+    assert CustomFile(folder / "cats.h5").read_labels() == []
+
+
+def test_a_description_by_keras_is_no_sidecar(folder):
+    put(folder, "cats.h5")
+    (folder / "cats.json").write_text('{"class_name": "Sequential", "config": []}')
+    (cats,) = list_custom_models(folder)
+    assert (cats.sidecar, cats.source.sidecar_name) == (None, "cats.h5.json")
+    (folder / "cats.h5.json").write_text('{"title": "Cats"}')
+    assert list_custom_models(folder)[0].title == "Cats"

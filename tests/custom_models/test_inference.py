@@ -88,6 +88,7 @@ SCALED = {
     "divided": (lambda: computed(lambda x: x / 255.0), "0..255"),
     "multiplied": (lambda: computed(lambda x: x * (1 / 127.5) - 1), "0..255"),
     "mean taken away": (lambda: computed(lambda x: x[..., ::-1] - np.array([103.9, 116.8, 123.7])), "0..255"),
+    "mean taken away by a layer": (lambda: network(layers.Rescaling(1.0, offset=-127.5)), "0..255"),
     "half taken away": (lambda: computed(lambda x: x - 0.5), "0..1"),
     "scaled after the first weights": (lambda: network(layers.Conv2D(3, 1), layers.Rescaling(1 / 255)), "0..1"),
 }

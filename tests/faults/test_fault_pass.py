@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support.app_page import LITE2, file_of, open_page, passes, picture, upload, works
 
-from cam.backends.turns import Turns
 from cam.errors import ModelError
 from cam.models.registry import list_models
 from cam.models.weights import Wheel
 from cam.server import model_store
+from cam.turns import Turns
 
 
 def fail(kind: str, maps):

@@ -7,12 +7,14 @@ import pytest
 from PIL import ExifTags, Image
 from support.photo_files import encoded
 
+from cam.batch.sources import find_photos
+from cam.images.formats import ENDINGS
 from cam.images.open import open_image, resized, whole_size
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 30), (20, 180, 40), (30, 40, 220), (240, 220, 40)
 # How far a channel may be off in the middle of an even 32 x 16 area.
 TOLERANCE = {"PNG": 0, "GIF": 0, "BMP": 0, "TIFF": 0, "JPEG": 6, "WEBP": 6, "AVIF": 6, "HEIF": 6}
-ORIENTABLE = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+ORIENTABLE = ("JPEG", "PNG", "TIFF", "AVIF", "HEIF")
 # The pixels a camera stores for an upright picture, by the EXIF orientation it writes next to them.
 STORED = {
     1: lambda upright: upright,
@@ -52,6 +54,17 @@ def test_every_format_opens_from_bytes_and_from_a_binary_file(format):
     data = encoded(Image.fromarray(quadrants()), format)
     assert_upright_quadrants(open_image(data), TOLERANCE[format])
     assert_upright_quadrants(open_image(io.BytesIO(data)), TOLERANCE[format])
+
+
+def test_a_folder_takes_all_endings_of_photos(tmp_path):
+    endings = ".jpg .jpeg .jpe .jfif .pjpeg .pjp .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .hif"
+    assert sorted(ENDINGS) == sorted(endings.split())
+    for ending in ENDINGS:
+        (tmp_path / f"PHOTO{ending.upper()}").write_bytes(encoded(Image.fromarray(quadrants()), "PNG"))
+    found = find_photos([str(tmp_path)])
+    assert len(found) == len(ENDINGS)
+    for path in found:
+        assert_upright_quadrants(open_image(path), 0)
 
 
 def test_a_binary_file_is_read_from_where_it_stands():

@@ -224,7 +224,7 @@ def test_pictures_to_save_take_turns(monkeypatch):
             with lock:
                 at_once -= 1
 
-    monkeypatch.setattr(download_menu, "drawn", lambda *seen: Drawn())
+    monkeypatch.setattr(download_menu, "draw_overlay", lambda *seen: Drawn())
     photo = cache.photo_of(encoded(noise(), "PNG"), "mine")
     view = download_menu.View("inferno", 60, None)
     with ThreadPoolExecutor(6) as pool:

@@ -101,3 +101,84 @@ def repeated_frames(width: int, height: int, count: int) -> bytes:
     sizes = struct.pack(">LL", start, len(frame) * count)
     head = photo[:place] + sizes + photo[place + 8 : start - 8]
     return head + struct.pack(">L", 8 + len(frame) * count) + b"mdat" + frame * count
+
+
+def with_chunks(photo: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with further chunks after its header."""
+    return photo[:33] + b"".join(chunk(*each) for each in chunks) + photo[33:]
+
+
+def raw_png(samples: np.ndarray, depth: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of whole numbers, grey (height, width) or RGB (height, width, 3), of 1 to 16 bits each."""
+    height, width = samples.shape[:2]
+    bits = samples.reshape(height, -1, 1) >> np.arange(depth)[::-1] & 1
+    rows = np.packbits(bits.reshape(height, -1).astype(np.uint8), axis=1)
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = struct.pack(">IIBBBBB", width, height, depth, 2 * (samples.ndim == 3), 0, 0, 0)
+    named = ((b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in named)
+
+
+def apng_with_default(default: Image.Image, frame: Image.Image, left: int, top: int, blend: int) -> bytes:
+    """An APNG of one frame, of the mode of its default picture, which is no frame."""
+    photo, drawn = encoded(default, "PNG"), encoded(frame, "PNG")
+    place = drawn.index(b"IDAT")
+    pixels = drawn[place + 4 : place + 4 + struct.unpack_from(">L", drawn, place - 4)[0]]
+    control = struct.pack(">IIIIIHHBB", 0, *frame.size, left, top, 1, 1, 0, blend)
+    animation = chunk(b"fcTL", control) + chunk(b"fdAT", struct.pack(">L", 1) + pixels)
+    return with_chunks(photo[:-12], (b"acTL", struct.pack(">LL", 1, 0))) + animation + photo[-12:]
+
+
+# The light of red, green and blue as XYZ under D50.
+COLORANTS = {
+    "Display P3": ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407)),
+    "Adobe RGB": ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)),
+    "ProPhoto": ((0.79767, 0.28804, 0.0), (0.13519, 0.71187, 0.0), (0.03134, 0.00009, 0.82491)),
+    "sRGB": ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.7141)),
+}
+
+
+def icc_profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
+    """An ICC profile of a screen or, of four inks, a printer."""
+    kind = b"prtr" if space == b"CMYK" else b"mntr"
+    tags = {b"wtpt": xyz(0.9642, 1.0, 0.8249), **tags}
+    table, body = b"", b""
+    for name, data in tags.items():
+        table += name + struct.pack(">LL", 132 + 12 * len(tags) + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">4s4sL4s4s4s12x4s28x", b"", b"", 0x02400000, kind, space, connection, b"acsp")
+    rest = head[4:] + xyz(0.9642, 1.0, 0.8249)[8:] + bytes(48) + struct.pack(">L", len(tags)) + table + body
+    return struct.pack(">L", 4 + len(rest)) + rest
+
+
+def xyz(*values: float) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">3l", *(round(value * 65536) for value in values))
+
+
+def gamma_curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">LH", 1, round(gamma * 256))
+
+
+def rgb_profile(name: str, gamma: float = 2.2) -> bytes:
+    primaries = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), (xyz(*light) for light in COLORANTS[name]), strict=True))
+    return icc_profile(b"RGB ", primaries | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_curve(gamma)))
+
+
+def grey_profile(gamma: float) -> bytes:
+    return icc_profile(b"GRAY", {b"kTRC": gamma_curve(gamma)})
+
+
+def ink_profile() -> bytes:
+    """Of four inks, by a table of their 16 full mixtures as Lab: cyan is green, black is grey."""
+    mixtures = [(255 * (3 - (c + m + y) / 2) / 3 * (1 - 0.8 * k), 128 - 60 * c + 60 * m, 128 + 50 * y - 30 * m)
+                for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]  # fmt: skip
+    one = struct.pack(">9l", *(65536 * (i % 4 == 0) for i in range(9)))
+    ramp, table = bytes(range(256)), bytes(int(value) for mixture in mixtures for value in mixture)
+    lookup = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + one + ramp * 4 + table + ramp * 3
+    return icc_profile(b"CMYK", {b"A2B0": lookup}, b"Lab ")
+
+
+def with_nclx(photo: bytes, primaries: int, curve: int) -> bytes:
+    """An AVIF or HEIC with other numbers for its colours."""
+    place = photo.index(b"colrnclx") + 8
+    return photo[:place] + struct.pack(">HH", primaries, curve) + photo[place + 4 :]

@@ -15,7 +15,6 @@ from streamlit.delta_generator import DeltaGenerator
 from cam.app import cache
 from cam.app.cache import Explained
 from cam.app.scene import Scene
-from cam.backends.turns import Turns
 from cam.explanation import Explanation, Prediction
 from cam.export import HeatStyle, draw_overlay, make_figure_file
 from cam.files import escape_formulas
@@ -24,6 +23,7 @@ from cam.images.open import open_image
 from cam.server import model_store
 from cam.server.telemetry import track
 from cam.settings import read_settings
+from cam.turns import Turns
 
 # What a file's name does not have on every system, and spaces.
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|]')

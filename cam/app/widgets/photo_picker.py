@@ -8,10 +8,9 @@ from cam.app.callbacks import run_to_end
 from cam.app.widgets.messages import report, show_reported
 from cam.app.widgets.sample_gallery import list_samples, make_thumbnail
 from cam.errors import ImageError
+from cam.images.formats import ENDINGS
 from cam.images.limits import FORMATS_TEXT
 from cam.settings import read_settings
-
-_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 
 
 def choose_photo() -> cache.Photo:
@@ -48,7 +47,7 @@ def _show_upload() -> None:
     turn = state.setdefault("upload_turn", 0)
     st.file_uploader(
         "Your photo",
-        type=_EXTENSIONS,
+        type=list(ENDINGS),
         key=f"upload_{turn}",
         on_change=run_to_end(_take_upload),
         help=f"{FORMATS_TEXT}, up to {most} MB. The photo stays in the memory of the computer that runs "

@@ -1,28 +1,20 @@
-"""A FIFO semaphore for CPU-bound work, which tells those who wait long; and the forward passes that run in it.
+"""A FIFO semaphore for CPU-bound work, which tells those who wait long.
 
-Each pass waits for a turn of its own: a method of many passes stands at the end of the line again for each, so that
-others come in between. `threading.BoundedSemaphore` would let the thread that just gave its turn back take it again,
-before those that wait wake up.
+`threading.BoundedSemaphore` would let the thread that just gave its turn back take it again, before those that wait
+wake up.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
-from functools import cache
-
-import numpy as np
-
-from cam.errors import ModelError
 
 # A wait shorter than this many seconds is not told; a longer one again and again, after as many.
 PATIENCE = 0.5
 # Called with True while this thread waits for a turn, again and again, and with False when its turn has come.
 OnWait = Callable[[bool], None]
 _on_wait: ContextVar[tuple[Context, OnWait] | None] = ContextVar("on_wait", default=None)
-_WHAT_TO_DO = "Choose another photo or another network."
 
 
 @contextmanager
@@ -97,47 +89,3 @@ class Turns:
             context.run(on_wait, True)
         if told:
             context.run(on_wait, False)
-
-
-def default_passes() -> int:
-    """Forward passes that run at a time: one for every two cores.
-
-    More would only wait and hold more memory. Where TensorFlow's own variable gives it another number of cores, a pass
-    has that many, whatever runs it.
-    """
-    return max(1, (os.cpu_count() or 1) // int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 2))
-
-
-@cache
-def pass_turns(passes: int) -> Turns:
-    """The turns that all networks of this process share that run so many passes at a time."""
-    return Turns(passes)
-
-
-@contextmanager
-def run_pass(turns: Turns, *failures: type[Exception]) -> Iterator[None]:
-    """Wait for a turn to run a network once in the block.
-
-    Args:
-        turns: the line in which it waits.
-        failures: what the runtime raises of its own, besides MemoryError and RuntimeError.
-
-    Raises:
-        ModelError: the runtime failed; the text says at what, and the cause is chained.
-    """
-    expected: tuple[type[Exception], ...] = (MemoryError, RuntimeError, *failures)
-    with turns:
-        try:
-            yield
-        except expected as error:
-            # TensorFlow's own, which is no MemoryError.
-            no_room = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
-            reason = "there is not enough memory" if no_room else f"it stopped with a {type(error).__name__}"
-            raise ModelError(f"The network failed on this photo: {reason}. {_WHAT_TO_DO}") from error
-
-
-def check_finite(array: np.ndarray) -> np.ndarray:
-    """Return the same array (ModelError where it holds NaN or infinity: nothing can be told from that)."""
-    if not np.isfinite(array).all():
-        raise ModelError(f"The network failed on this photo: what it computed are not all numbers. {_WHAT_TO_DO}")
-    return array

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from cam.backends import turns as module
-from cam.backends.turns import Turns, telling
+from cam import turns as module
+from cam.turns import Turns, telling
 
 
 @pytest.fixture
