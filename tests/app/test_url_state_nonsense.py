@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from support import app_page
 from support.app_page import PAGES, file_of, new_session, open_page, picture, upload, works
 
 from cam.app import url_state
+from cam.server import model_store
 
 # Every parameter that some page reads; that none is missing here is tested below.
 PARTS = (
@@ -116,8 +116,8 @@ def test_every_part_of_a_link_is_tried_here():
 
 
 def test_what_is_too_long_is_cut_before_it_is_looked_up(monkeypatch):
-    seen = []
-    monkeypatch.setattr(url_state, "find_spec", lambda name: seen.append(name) or app_page.model_store.find_spec(name))
+    seen, find_spec = [], model_store.find_spec
+    monkeypatch.setattr(model_store, "find_spec", lambda name: seen.append(name) or find_spec(name))
     at = open_page(network="x" * 10**5)
     assert max(map(len, seen)) == 200 and harmless(at)
 

@@ -200,14 +200,14 @@ def test_a_large_photo_of_any_mode_is_reduced(mode):
 
 @pytest.mark.parametrize(("size", "kept"), [((4000, 2000), (3394, 1697)), ((500_000, 16), (424_264, 14))])
 def test_what_waits_for_a_forward_pass_is_small(size, kept):
-    photo = cache.opened(cache.photo_of(encoded(red(*size), "PNG"), "red"))
+    photo = cache.make_photo(encoded(red(*size), "PNG"), "red").image
     assert photo.size == kept and photo.width * photo.height <= cache.MAX_PIXELS * 1.05
     assert photo.getextrema() == ((255, 255), (0, 0), (0, 0))
 
 
 def test_an_ordinary_photo_is_as_it_was_opened():
     data = encoded(noise(), "PNG")
-    assert np.array_equal(np.asarray(cache.opened(cache.photo_of(data, "noise"))), np.asarray(open_image(data)))
+    assert np.array_equal(np.asarray(cache.make_photo(data, "noise").image), np.asarray(open_image(data)))
 
 
 def test_pictures_to_save_take_turns(monkeypatch):
@@ -225,7 +225,7 @@ def test_pictures_to_save_take_turns(monkeypatch):
                 at_once -= 1
 
     monkeypatch.setattr(download_menu, "draw_overlay", lambda *seen: Drawn())
-    photo = cache.photo_of(encoded(noise(), "PNG"), "mine")
+    photo = cache.make_photo(encoded(noise(), "PNG"), "mine")
     view = download_menu.View("inferno", 60, None)
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda _: download_menu._overlay(photo, None, None, view), range(6))) == [b""] * 6

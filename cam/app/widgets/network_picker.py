@@ -176,7 +176,7 @@ def offer_download(chosen: ModelSpec) -> None:
     spec, source = missing[0]
     download = model_store.find_download(spec.name)
     if download is not None and not download.end.done():
-        _show_progress(spec.title, source.size, download)
+        _show_progress(spec, source.size)
         return
     st.button(
         f"Get {spec.title} ({megabytes(source.size)})",
@@ -194,9 +194,10 @@ def offer_download(chosen: ModelSpec) -> None:
 
 
 @st.fragment(run_every=0.5)
-def _show_progress(title: str, size: int, download: model_store.Download) -> None:
-    if download.end.done():
-        if download.end.exception() is None:
-            st.session_state.arrived = title
+def _show_progress(spec: ModelSpec, size: int) -> None:
+    download = model_store.find_download(spec.name)
+    if download is None or download.end.done():
+        if download and download.end.exception() is None:
+            st.session_state.arrived = spec.title
         st.rerun()
-    st.progress(download.share, f"{title}: {download.share:.0%} of {megabytes(size)}")
+    st.progress(download.share, f"{spec.title}: {download.share:.0%} of {megabytes(size)}")
