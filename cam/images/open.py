@@ -97,7 +97,8 @@ def whole_size(size: tuple[int, int], side: int, stride: int) -> tuple[int, int]
     cells = (side / stride) ** 2
     shape = size[0] / size[1]
     columns, rows = math.sqrt(cells * shape), math.sqrt(cells / shape)
-    return tuple(stride * min(max(1, round(n)), round(cells)) for n in (columns, rows))
+    width, height = (stride * min(max(1, round(n)), round(cells)) for n in (columns, rows))
+    return width, height
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
