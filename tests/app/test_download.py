@@ -113,7 +113,7 @@ def test_an_error_in_the_program_is_not_hidden_and_its_details_are_for_the_log(r
     held.end(ZeroDivisionError("a mistake"))
     running.run()
     assert len(running.exception) == 1
-    assert "a mistake" not in everything_sent(running) and "networks.py" not in everything_sent(running)
+    assert "a mistake" not in everything_sent(running) and "network_picker.py" not in everything_sent(running)
     assert "ZeroDivisionError: a mistake" in re.sub(r"\x1b\[[\d;]*m", "", "".join(capfd.readouterr()))
 
 

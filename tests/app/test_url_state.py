@@ -105,7 +105,7 @@ def test_a_class_is_found_by_a_synonym_and_in_any_case():
     assert at.query_params["class"] == NAMES[DOG]
 
 
-@pytest.mark.parametrize("name", ["unicorn", "../cam/ui/icon", "crab.jpg", "Crab"])
+@pytest.mark.parametrize("name", ["unicorn", "../cam/app/icon", "crab.jpg", "Crab"])
 def test_an_unknown_photo_is_said_and_the_default_opens(name):
     at = open_page(photo=name, box="true")
     assert works(at)

@@ -181,7 +181,7 @@ def test_a_photo_that_is_new_costs_one_pass(noise_photo):
     ids=["one colour", "panorama", "upright panorama"],
 )
 def test_odd_photos_are_explained_alike(photo, network):
-    at = open_why(file_of(photo), network)
+    at = open_why(file_of(photo), network=network)
     assert works(at)
     rows, columns = engine(file_of(photo), network).features.shape[:2]
     assert f"of {columns} × {rows} cells" in words(at)

@@ -188,7 +188,7 @@ def _announce(scene: Scene, made: Attribution) -> DeltaGenerator:
     """Show in the place of a map that it is being made; returns the bar of its progress."""
     method = made.method
     picture.show_waiting(scene.photo, title=method.title, text="Working …", key=method.name)
-    bar = st.progress(0.0, f"0 of {made.passes:,} passes")
+    bar = st.progress(0.0, f"0 of {made.passes:,} forward passes")
     # Any click draws the page anew, which ends this run; the button is there to be found.
     st.button("Stop", key=f"stop_{method.name}", icon=":material/stop:")
     return bar
@@ -198,7 +198,7 @@ def _make(made: Attribution, subject: _Subject, bar: DeltaGenerator) -> None:
     """Make a map that takes many passes, and draw the page anew, with it or with the reason why there is none."""
 
     def report(done: int, total: int) -> None:
-        bar.progress(done / total, f"{done:,} of {total:,} passes")
+        bar.progress(done / total, f"{done:,} of {total:,} forward passes")
 
     try:
         made.class_map(subject.index, report=report)
