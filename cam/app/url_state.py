@@ -52,7 +52,7 @@ def set_numbers(part: str, numbers: Sequence[float] | None) -> None:
 
 
 def open_link(sample: str = DEFAULT) -> None:
-    """Open what the link names: once a session, with a sample where it names no photo; and for who has gone back to it."""
+    """Open the link: once a session, with a sample where it names no photo; and for a step back in the browser."""
     state = st.session_state
     if not state.get("link_opened"):
         state.network = model_store.default_model().name

@@ -128,7 +128,7 @@ def is_broken(name: str) -> bool:
 
 
 def _stamp(name: str) -> tuple[int, ...]:
-    """Return what tells one file of weights, and the file beside it, from the next in the same place; () where there is none.
+    """Tell one file of weights, and the file beside it, from the next in the same place; () where there is none.
 
     So a network that failed is tried again when either was mended.
     """
