@@ -130,7 +130,7 @@ class Scored:
         order = np.argsort(-self.scores, kind="stable")[: max(0, k)]
         return [self.prediction(int(index)) for index in order]
 
-    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report | None = None) -> np.ndarray:
         """float32 (h, w), signed: the evidence in each cell for or against a class (LabelError if there is none)."""
         raise NotImplementedError
 
@@ -220,7 +220,7 @@ class Explanation(Scored):
         """float32 (classes,): the logits, summed in float64 so that they are right to the last digit."""
         return read_only(_scores(self.features, self.weight, self.bias))
 
-    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report | None = None) -> np.ndarray:
         """float32 (h, w), signed, in units of the score: what each cell adds to the class's score.
 
         Its mean plus the class's bias is the score.
@@ -320,7 +320,7 @@ class Attribution(Scored):
         self.features = read_only(finest.features)
         self.scores = read_only(np.mean([probe.scores for probe in self._probes], axis=0))
 
-    def class_map(self, wanted: int | str | Prediction, *, report: Report = no_report) -> np.ndarray:
+    def class_map(self, wanted: int | str | Prediction, *, report: Report | None = None) -> np.ndarray:
         """float32 (h, w): the method's map of a class, computed once; signed where `method.signed` says so.
 
         Args:
@@ -337,7 +337,7 @@ class Attribution(Scored):
         # Whoever wants a map that is just being made waits for it, instead of making it again.
         with making:
             if index not in self._maps:
-                self._maps[index] = self._compute_map(index, report)
+                self._maps[index] = self._compute_map(index, report or no_report)
             return self._maps[index]
 
     def has_map(self, wanted: int | str | Prediction) -> bool:

@@ -62,7 +62,7 @@ HOSTILE = {
 @pytest.mark.parametrize("network", [LITE2, RANDOM])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_photo_of_ones_own_is_compared_in_every_way_and_is_in_no_link(name, network):
-    at = open_compare(file_of(HOSTILE[name], "PNG"), network)
+    at = open_compare(file_of(HOSTILE[name], "PNG"), network=network)
     at.multiselect(key="compare_picked").set_value([TEAPOT, TABBY, DOG]).run()
     for each in VIEWS:
         view(at, each)

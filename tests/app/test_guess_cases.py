@@ -41,7 +41,7 @@ def share(explanation, label: str, box) -> float:
 
 
 def test_every_case_has_a_sample_and_a_class_but_the_last():
-    assert [case.name for case in CASES if case.sample is None] == [OWN] == [CASES[-1].name]
+    assert [case.name for case in CASES if not case.sample] == [OWN] == [CASES[-1].name]
     assert {case.sample for case in CASES[:-1]} <= set(list_samples())
     assert all(case.sample in list_samples() for case in CASES[:-1])
 

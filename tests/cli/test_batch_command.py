@@ -28,7 +28,7 @@ PASSES = """
 import os
 from cam.__main__ import main
 main(standalone_mode=False)
-from cam.backends.turns import default_passes
+from cam.backends.passes import default_passes
 print(default_passes(), os.environ["TF_NUM_INTRAOP_THREADS"])
 """
 
