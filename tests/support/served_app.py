@@ -14,6 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
+import streamlit_app  # noqa: F401, its guards have uploads read in memory
 from cam.app.navigation import run_page
 from cam.app.widgets import class_picker
 from cam.models import registry
