@@ -1,4 +1,4 @@
-"""What a user can cause. The text of each is a sentence that the command line and programs show verbatim."""
+"""Errors that a user can cause. The text of each is a sentence that the command line and programs show verbatim."""
 
 
 class CamError(Exception):

@@ -42,7 +42,7 @@ _PIPE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call in a child may use; None: no limit.
+    """Limits on what one call in a child may use; None: no limit.
 
     Attributes:
         memory_bytes: of addresses, which only Linux limits.

@@ -1,4 +1,4 @@
-"""Whether the heat is what a score needs: hide regions of a photo, or keep only them, and ask for the score again.
+"""Test whether a score needs the heat: hide regions of a photo, or keep only them, and ask for the score again.
 
 The deletion and insertion curves are those of Petsiuk, Das & Saenko (RISE: Randomized Input Sampling for Explanation of
 Black-box Models, BMVC 2018, section 4). Nothing here runs a network: `score` is any function from an RGB image to a
@@ -23,7 +23,7 @@ BLUR_RADIUS = 1 / 20
 
 @dataclass(frozen=True)
 class Fill:
-    """What hidden pixels become: `paint` makes the image that shows through a mask, RGB of the same size."""
+    """A way to fill hidden pixels: `paint` makes the image that shows through a mask, RGB of the same size."""
 
     name: str
     title: str

@@ -25,12 +25,12 @@ _LONGEST = 200
 
 
 def named(part: str) -> list[str]:
-    """What the link names as a part, such as "photo" or "class"; a part without a value names nothing."""
+    """Read what the link names as a part, such as "photo" or "class"; a part without a value names nothing."""
     return [value[:_LONGEST] for value in st.query_params.get_all(part) if value]
 
 
 def is_read(key: str) -> bool:
-    """Whether what the session holds by this key of the photo is to be read from the link: first, or by going back.
+    """True if what the session holds by this key of the photo is to be read from the link: first, or by going back.
 
     Of a photo of one's own nothing is in a link, so what is held of it stays.
     """
@@ -52,7 +52,7 @@ def set_numbers(part: str, numbers: Sequence[float] | None) -> None:
 
 
 def open_link(sample: str = DEFAULT) -> None:
-    """What the link names: once a session, with a sample where it names no photo; and for who has gone back to it."""
+    """Open the link: once a session, with a sample where it names no photo; and for a step back in the browser."""
     state = st.session_state
     if not state.get("link_opened"):
         state.network = model_store.default_model().name
@@ -88,7 +88,7 @@ def _open(photo: str | None, otherwise: str) -> None:
 
 
 def _is_gone_back() -> bool:
-    """Whether this run is for who has gone back or forward in the browser."""
+    """True if this run is for a step back or forward in the browser."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 

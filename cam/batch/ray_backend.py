@@ -62,7 +62,7 @@ _Answer = tuple[int, pa.Table, dict[str, bytes]]
 
 @dataclass(frozen=True)
 class Tools:
-    """What each actor works with.
+    """The functions and facts that each actor works with.
 
     Attributes:
         load: loads the network.

@@ -30,7 +30,7 @@ _FEW_PASSES = 20
 
 @dataclass(frozen=True)
 class _Request:
-    """What to do with each photo; `taken` are the names of the pictures that were written so far."""
+    """The request: what to do with each photo; `taken` are the names of the pictures that were written so far."""
 
     network: "Model"
     explain: Callable[[Image.Image], Scored]

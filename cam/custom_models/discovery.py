@@ -207,7 +207,7 @@ def _may_open(path: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in the folder, but hidden files and links to places outside."""
+    """List what is in the folder, but hidden files and links to places outside."""
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "not there"
         raise ModelError(

@@ -38,7 +38,7 @@ def find_boxes(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What one heatmap's boxes reach at each of `THRESHOLDS`.
+    """The overlap that one heatmap's boxes reach at each of `THRESHOLDS`.
 
     Attributes:
         boxes: float32 (LEVELS, 4), around the largest component; zeros where nothing is above the threshold.
@@ -152,7 +152,7 @@ def peak(heatmap: np.ndarray) -> tuple[int, int]:
 
 
 def pointing(point: tuple[float, float], truth: np.ndarray, tolerance: float = POINTING_TOLERANCE) -> bool:
-    """Whether a pixel (x, y) lies in a box or at most `tolerance` pixels from the nearest pixel of one.
+    """True if a pixel (x, y) lies in a box or at most `tolerance` pixels from the nearest pixel of one.
 
     The pointing game of Zhang et al. (Top-down Neural Attention by Excitation Backprop, ECCV 2016):
     accuracy = hits / (hits + misses). They take the mean over classes; in its `value` every photo counts the same.

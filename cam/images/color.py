@@ -21,6 +21,7 @@ _D65 = (0.3127, 0.329)
 _SRGB = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _PRIMARIES = {
     1: _SRGB,
+    2: _SRGB,  # not said
     4: (0.31, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
     5: (*_D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
     6: (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
@@ -33,8 +34,8 @@ _PRIMARIES = {
     22: (*_D65, 0.63, 0.34, 0.295, 0.605, 0.155, 0.077),
 }
 _SRGB_CURVE, _PQ, _HLG = 13, 16, 18
-# Those of television, which Chromium takes for sRGB in an AVIF.
-_TELEVISION = {1, 6, 14, 15}
+# That which is not said, and those of television, which Chromium takes for sRGB in an AVIF.
+_LIKE_SRGB = {1, 2, 6, 14, 15}
 # g, a, b, c, d, and the light of a value x is (a x + b)^g from d on, and c x below.
 _CURVES = {
     **dict.fromkeys((1, 6, 11, 14, 15), (2.4, 1.0, 0.0, 0.0, 0.0)),
@@ -47,9 +48,12 @@ _CURVES = {
 }
 # The chunk of a PNG with the numbers of primaries and curve, for RGB of the whole range.
 _CICP = re.compile(rb"\x00\x00\x00\x04cICP(.)(.)\x00\x01", re.DOTALL)
+# The brightest light in the photo, of a PNG in 0.0001 cd/m2, of an AVIF or HEIC in cd/m2.
+_CLLI = re.compile(rb"\x00\x00\x00\x08cLLI(.{4})", re.DOTALL)
+_LIGHT_BOX = re.compile(rb"\x00\x00\x00\x0cclli(..)", re.DOTALL)
 # How far a gamma may be from that of sRGB, as a share, to count as it.
 _NEARLY_SRGB = 0.05
-# The light of white in cd/m2 that HDR is shown relative to, and the brightest that it is made for.
+# The light of white in cd/m2 that HDR is shown relative to, and the brightest where a file does not say it.
 _WHITE, _BRIGHTEST = 203.0, 1000.0
 
 
@@ -63,7 +67,8 @@ def find_colors(image: Image.Image, data: bytes) -> ConvertColors | None:
     if image.format == "PNG":
         # It stands before the pixels and goes before all else.
         if said := _CICP.search(data, 0, data.find(b"IDAT")):
-            return _by_code(said[1][0], said[2][0])
+            light = _CLLI.search(data, 0, data.find(b"IDAT"))
+            return _by_code(said[1][0], said[2][0], int.from_bytes(light[1], "big") / 10_000 if light else 0)
         if "icc_profile" not in image.info and "srgb" not in image.info and (gamma := image.info.get("gamma")):
             points = image.info.get("chromaticity")
             if points is None and abs(2.2 * gamma - 1) < _NEARLY_SRGB:
@@ -73,7 +78,9 @@ def find_colors(image: Image.Image, data: bytes) -> ConvertColors | None:
         return _by_profile(image, profile)
     if image.format in ("AVIF", "HEIF") and (nclx := _read_nclx(image, data)):
         curve = nclx["transfer_characteristics"]
-        return _by_code(nclx["color_primaries"], _SRGB_CURVE if curve in _TELEVISION else curve)
+        light = _LIGHT_BOX.search(data)
+        brightest = int.from_bytes(light[1], "big") if light else 0
+        return _by_code(nclx["color_primaries"], _SRGB_CURVE if curve in _LIKE_SRGB else curve, brightest)
     return None
 
 
@@ -130,16 +137,22 @@ def _keeps_colors(convert: ConvertColors) -> bool:
     return bool(np.abs(np.asarray(convert(Image.fromarray(pixels)), int) - pixels).max() <= 1)
 
 
-def _by_code(primaries: int, curve: int) -> ConvertColors | None:
-    """Convert by two numbers of ITU-T H.273; None where one of them is unknown, or they are those of sRGB."""
-    if primaries not in _PRIMARIES or (primaries, curve) == (1, _SRGB_CURVE):
+def _by_code(primaries: int, curve: int, brightest: float) -> ConvertColors | None:
+    """Convert by two numbers of ITU-T H.273; None where one of them is unknown, or they are those of sRGB.
+
+    Args:
+        primaries: their number.
+        curve: its number.
+        brightest: light in the photo, in cd/m2, if it is HDR; 0: not said.
+    """
+    if primaries not in _PRIMARIES or (_PRIMARIES[primaries], curve) == (_SRGB, _SRGB_CURVE):
         return None
     if curve in (_PQ, _HLG):
-        return _by_numbers(_PRIMARIES[primaries], curve)
+        return _by_numbers(_PRIMARIES[primaries], curve, brightest or _BRIGHTEST)
     return _by_numbers(_PRIMARIES[primaries], _CURVES[curve]) if curve in _CURVES else None
 
 
-def _by_numbers(points: Numbers, curve: Numbers | int) -> ConvertColors | None:
+def _by_numbers(points: Numbers, curve: Numbers | int, brightest: float = _BRIGHTEST) -> ConvertColors | None:
     """Convert by white and primaries as x and y, and by a curve of `_CURVES`, or PQ or HLG."""
     import numpy as np
 
@@ -159,7 +172,7 @@ def _by_numbers(points: Numbers, curve: Numbers | int) -> ConvertColors | None:
     def convert(band: Image.Image) -> Image.Image:
         linear = light[np.asarray(band.convert("RGB"))]
         if isinstance(curve, int):
-            linear = _map_tones(linear @ to_wide, curve)
+            linear = _map_tones(linear @ to_wide, curve, brightest)
         steps = np.clip(linear @ to_srgb, 0, 1) * (2**16 - 1) + 0.5
         return Image.fromarray(encoded[steps.astype(np.uint16)])
 
@@ -202,19 +215,22 @@ def _to_light(values: Any, curve: Numbers | int) -> Any:
     return np.where(values < start, slope * values, (factor * values + offset) ** power)
 
 
-def _map_tones(light: Any, curve: int) -> Any:
+def _map_tones(light: Any, curve: int, brightest: float) -> Any:
     """Light of a picture in HDR, (..., 3), as far as a screen shows it: 0 to 1."""
     import numpy as np
 
     if curve == _HLG:
         luminance = np.maximum(light @ np.array((0.2627, 0.678, 0.0593), np.float32), 0)
         light = _BRIGHTEST / _WHITE * light * luminance[..., None] ** 0.2
-    # The tone mapping that Skia does where a file says nothing else: up to white the light is halved; from there to the
-    # brightest, a quadratic Bezier curve leads to the white of the screen.
-    end, bend = _BRIGHTEST / _WHITE, 0.65
+    end, bend = brightest / _WHITE, 0.65
+    if end <= 1:
+        return light
+    # The tone mapping that Skia does where a file says nothing else: up to white the light is lowered, at most to a
+    # half; from there to the brightest, a quadratic Bezier curve leads to the white of the screen.
+    white = 1 - 0.5 * min(np.log(end) / np.log(_BRIGHTEST / _WHITE), 1)
     t = np.linspace(0, 1, 64)
     weights = np.stack(((1 - t) ** 2, 2 * t * (1 - t), t**2))
-    x = (1, 1 - bend + bend * 2, end) @ weights
-    gains = (0.5, 0.5 + bend * 0.5, 1.0) @ weights / x
+    x = (1, 1 - bend + bend / white, end) @ weights
+    gains = (white, (1 - bend) * white + bend, 1.0) @ weights / x
     most = light.max(axis=-1, keepdims=True)
     return light * np.where(most < end, np.interp(most, x, gains), 1 / np.maximum(most, end)).astype(np.float32)

@@ -16,7 +16,7 @@ TOO_LONG = "This photo takes too long or too much memory to open. Save it as an 
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What a photo may be, and what opening it may take.
+    """Limits on a photo, and on what opening it may take.
 
     Attributes:
         max_bytes: of its file.

@@ -1,4 +1,4 @@
-"""What the server is made of besides the pages: what requests pass, the operator's pages, and the process itself."""
+"""Build the server around the pages: what requests pass, the operator's pages, and the process itself."""
 
 import ctypes
 import os

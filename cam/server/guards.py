@@ -1,4 +1,4 @@
-"""What stands before Streamlit besides the access code: names, origins, and a sentence where a setting is wrong."""
+"""Guards before Streamlit besides the access code: names, origins, and a sentence where a setting is wrong."""
 
 import sys
 from urllib.parse import urlsplit

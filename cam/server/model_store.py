@@ -122,13 +122,13 @@ def loaded_model(name: str) -> "Model":
 
 
 def is_broken(name: str) -> bool:
-    """Whether the network was tried with the weights that are there now and could not be loaded."""
+    """True if the network was tried with the weights that are there now and could not be loaded."""
     future = _find_load(name)
     return future is not None and _has_failed(future)
 
 
 def _stamp(name: str) -> tuple[int, ...]:
-    """What tells one file of weights, and the file beside it, from the next in the same place; () where there is none.
+    """Tell one file of weights, and the file beside it, from the next in the same place; () where there is none.
 
     So a network that failed is tried again when either was mended.
     """

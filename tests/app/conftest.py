@@ -26,7 +26,10 @@ def fresh():
 
 @pytest.fixture
 def own(monkeypatch, tmp_path, server):
-    """An empty folder of one's own models; what the server knows of them is forgotten in the end."""
+    """An empty folder of one's own models, which are read by a child that stays; all is forgotten in the end."""
+    from support.custom_files import call_warm_child
+
+    monkeypatch.setattr("cam.custom_models.load.call_in_child", call_warm_child)
     folder = tmp_path / "models"
     folder.mkdir()
     monkeypatch.setenv("CAM_MODELS", str(folder))

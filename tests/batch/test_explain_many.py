@@ -13,8 +13,8 @@ from cam.model import Model, group_batches
 
 def test_equal_sizes_go_together_in_order_and_never_more_than_allowed():
     sizes = "abaabcab"
-    assert list(group_batches(range(8), sizes.__getitem__, batch_size=3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
-    assert list(group_batches([], len, batch_size=3)) == []
+    assert list(group_batches(range(8), sizes.__getitem__, 3)) == [[0, 2, 3], [1, 4, 7], [5], [6]]
+    assert list(group_batches([], len, 3)) == []
 
 
 def test_a_full_batch_does_not_wait_for_what_comes_later():
@@ -25,7 +25,7 @@ def test_a_full_batch_does_not_wait_for_what_comes_later():
             asked.append(item)
             yield item
 
-    assert next(group_batches(items(), str, batch_size=2)) == ["a", "a"] and asked == ["a", "b", "a"]
+    assert next(group_batches(items(), str, 2)) == ["a", "a"] and asked == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("fit", ["whole", "squash"])
@@ -71,5 +71,11 @@ def test_a_network_without_a_linear_head_explains_many_too(tiny_spec, tiny_label
 def test_what_explain_refuses_is_refused(tiny_model, noise_photo):
     with pytest.raises(ValueError, match="fit must be one of .*, not 'stretch'"):
         tiny_model.explain_many([noise_photo(40, 40)], fit="stretch")
-    with pytest.raises(ValueError, match=r"not uint8 \(40, 40\)"):
-        tiny_model.explain_many([np.zeros((40, 40), np.uint8)])
+    with pytest.raises(ValueError, match="a photo is a path, a Pillow image, or its RGB pixels"):
+        tiny_model.explain_many([np.zeros((40, 40))])
+
+
+def test_what_explain_takes_is_taken(tiny_model, noise_photo):
+    grey = noise_photo(40, 40).convert("L")
+    (found,) = tiny_model.explain_many([grey])
+    np.testing.assert_allclose(found.scores, tiny_model.explain(grey).scores, atol=1e-5)

@@ -106,13 +106,30 @@ CASES = {
         for curve in (1, 2, 4, 5, 6, 7, 8, 9, 11, 13, 14, 16, 18)
     },
     **{f"cICP {primaries}": png((b"cICP", bytes((primaries, 13, 0, 1)))) for primaries in (2, 4, 5, 6, 7, 11, 22)},
+    **{
+        f"cICP, cLLI {light}": png((b"cICP", bytes((12, 16, 0, 1))), (b"cLLI", struct.pack(">LL", light * 10_000, 0)))
+        for light in (150, 400, 4000)
+    },
     "cICP, 17": png((b"cICP", bytes((11, 17, 0, 1)))),
     "cICP, iCCP": with_chunks(
         encoded(PHOTO, "PNG", icc_profile=rgb_profile("ProPhoto")), (b"cICP", bytes((12, 13, 0, 1)))
     ),
     **{
         f"nclx {primaries} {curve}": with_nclx(AVIF, primaries, curve)
-        for primaries, curve in ((1, 1), (2, 2), (1, 4), (1, 8), (9, 13), (9, 14), (12, 1), (12, 13), (9, 16), (9, 18))
+        for primaries, curve in (
+            (1, 1),
+            (2, 2),
+            (1, 4),
+            (1, 8),
+            (9, 13),
+            (9, 14),
+            (12, 1),
+            (12, 13),
+            (9, 16),
+            (9, 18),
+            (2, 16),
+            (12, 2),
+        )
     },
     **{
         f"EXIF {orientation}, {format}": encoded(PHOTO, format, exif=turned(orientation))

@@ -13,11 +13,11 @@ from functools import partial
 from itertools import cycle, islice
 
 import pytest
-from support.page_parts import HEAT, eventually, expect, wait_until_idle
+from support.page_parts import HEAT, PHOTO, eventually, expect, wait_until_idle
 
 from cam.analysis.occlusion import FILLS
 from cam.app.pages.compare.page import _VIEWS
-from cam.app.pages.guess.cases import CASES, OWN
+from cam.app.pages.guess.cases import CASES
 from cam.app.pages.guess.page import _DOUBLE_CLICK_SECONDS
 from cam.app.pages.occlusion.page import _DEEDS, _PARTS, _SHARES
 from cam.app.pages.see import _FITS
@@ -288,13 +288,13 @@ def differences(page, other) -> list[str]:
 
 
 def chosen_photo(page) -> str:
-    """The digest of the photo that is chosen on a page."""
+    """The digest of the photo that is chosen on a page; a case has its own, but for that which has fields to choose."""
     fields = page.locator(".st-key-lesson_photo input")
     if fields.count():
         title = fields.input_value()
     elif (case := page.locator(".st-key-case [data-selected=true] p")).count():
-        sample = next(case_.sample for case_ in CASES if case_.title == case.first.inner_text() and case_.name != OWN)
-        return list_samples()[sample].photo().digest
+        title = case.first.inner_text()
+        return list_samples()[next(row.sample for row in CASES if row.title == title)].photo().digest
     else:
         title = page.locator(".st-key-sample [data-selected=true] p").first.inner_text()
     return next(sample.photo().digest for sample in list_samples().values() if sample.title == title)
@@ -314,7 +314,7 @@ def test_what_is_reached_by_clicking_is_what_its_link_opens(new_page, seed):
     for one in (page, other):
         # A list closes when the page scrolls.
         one.set_viewport_size({"width": 1366, "height": 3000})
-    opened(page, "/")
+    opened(page, list(PAGES.values())[seed % len(PAGES)])
     walk = Walk(page, seed)
     for _ in range(STEPS):
         walk.step()
@@ -351,9 +351,7 @@ def _ten_clicks(page) -> Iterator[Callable[[], None]]:
         option = page.locator(f".st-key-{key} [data-testid=stRadioOption]").nth(place)
         name = option.inner_text().splitlines()[0]
         option.click()
-        expect(page.locator(".st-key-picture_photo .title" if key == "sample" else f"{HEAT} .title")).to_contain_text(
-            name
-        )
+        expect(page.locator(f"{PHOTO if key == 'sample' else HEAT} .title")).to_contain_text(name)
         wait_until_idle(page)
 
     for photo in (8, 12):

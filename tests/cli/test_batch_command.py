@@ -28,8 +28,8 @@ PASSES = """
 import os
 from cam.__main__ import main
 main(standalone_mode=False)
-from cam.backends.slots import PASSES
-print(PASSES, os.environ["TF_NUM_INTRAOP_THREADS"])
+from cam.backends.turns import default_passes
+print(default_passes(), os.environ["TF_NUM_INTRAOP_THREADS"])
 """
 
 
