@@ -327,17 +327,18 @@ def test_what_is_reached_by_clicking_is_what_its_link_opens(new_page, seed):
             assert label in heats.first.get_attribute("alt") or "cover" in page.url, way
 
 
-def test_a_hundred_clicks_leave_no_more_than_ten(new_page, server):
+def test_a_hundred_clicks_leave_no_more_than_twenty(new_page, server):
     """What a page listens to and observes, its nodes, and what the server remembers."""
     page = new_page()
     page.add_init_script(f"({COUNT})()")
     devtools = page.context.new_cdp_session(page)
     opened(page, "/")
     clicks = cycle(_ten_clicks(page))
-    for click in islice(clicks, 10):
+    # In the second ten all that changes has changed once more: React keeps of each what it was before.
+    for click in islice(clicks, 20):
         click()
     first, memory = left(page, devtools), server.memory()
-    for click in islice(clicks, 90):
+    for click in islice(clicks, 80):
         click()
     assert left(page, devtools) == first
     assert server.memory() - memory < 20 * 2**20
