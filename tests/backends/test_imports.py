@@ -51,7 +51,7 @@ KERAS = (
 )
 PANDAS = (
     "from cam.app.navigation import list_pages, _import_page\nlist_pages()",
-    "_import_page('inside.page')\nimport pandas, altair",
+    "_import_page('inside')\nimport pandas, altair",
 )
 
 
