@@ -92,16 +92,13 @@ def test_the_style_is_that_of_the_whole_page_first_and_then_of_all_pages_but_not
 
 
 def test_no_rule_of_one_page_reaches_into_another():
-    paths = list(FOLDER.glob("pages/*/page.css"))
-    assert len(paths) == 5
-    for path in paths:
-        folder = path.parent.name
-        name = {"occlusion": "cover", "architecture": "why"}.get(folder, folder)
+    names = {"occlusion": "cover", "architecture": "why"}
+    paths = {path.parent.name if path.stem == "page" else path.stem: path for path in FOLDER.glob("pages/**/*.css")}
+    assert set(paths) == {"inside", "compare", "occlusion", "architecture", "guess"}
+    for folder, path in paths.items():
+        name = names.get(folder, folder)
         rules = re.sub(r"/\*.*?\*/|@media[^{]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         for rule in re.findall(r"[^{}]+(?={)", rules):
             for selector in re.split(r",(?![^(]*\))", rule):
                 if selector.strip():
-                    assert re.search(rf"\.(st-key-)?{name}|st-key-(case|begin_)", selector), (
-                        path.parent.name,
-                        selector,
-                    )
+                    assert re.search(rf"\.(st-key-)?{name}|st-key-(case|begin_)", selector), (folder, selector)
