@@ -78,7 +78,10 @@ function fill(mount) {
     node.setAttribute("aria-label", `${place(data, index)}: ${cell.value}`);
     node.style.setProperty("--color", cell.color);
     node.addEventListener("pointerenter", () => show(mount, index));
-    node.addEventListener("focus", () => choose(mount, index, false));
+    node.addEventListener("focus", () => {
+      mount.parts.picked = true;
+      choose(mount, index, false);
+    });
     rows.at(-1).append(node);
     return node;
   });
@@ -118,7 +121,9 @@ function showLast(mount) {
   parts.frame.style.maxWidth = `calc(max(44vh, 16rem) * ${data.width / data.height})`;
   const state = JSON.stringify([data.id, data.label, data.cells]);
   if (parts.state !== state) {
-    const kept = parts.photoId === data.id && parts.nodes?.length === data.cells.length;
+    // A cell that a visitor has picked stays when the class changes; which cell is shown at first is told by the class.
+    const kept = parts.picked && parts.photoId === data.id && parts.nodes?.length === data.cells.length;
+    parts.picked = kept;
     fill(mount);
     choose(mount, kept ? parts.current : data.start, false);
     Object.assign(parts, { state, photoId: data.id });
