@@ -8,7 +8,7 @@ import streamlit as st
 
 from cam.app import answers
 from cam.app.callbacks import finish_callbacks
-from cam.app.queue_message import told_the_place
+from cam.app.queue_message import tell_waiting
 from cam.backends.imports import import_paused
 from cam.server.closed_sessions import forget_when_closed
 from cam.server.telemetry import track_run
@@ -25,7 +25,7 @@ def run_page() -> None:
     st.set_page_config(page_title="ClassCam", page_icon=ICON, layout="wide")
     page = st.navigation(list_pages(), position="top")
     forget_when_closed()
-    with track_run(page.url_path), told_the_place():
+    with track_run(page.url_path), tell_waiting():
         finish_callbacks()
         show_share()
         page.run()

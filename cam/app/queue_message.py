@@ -11,7 +11,7 @@ WAITING = "Waiting for others ..."
 
 
 @contextmanager
-def told_the_place() -> Iterator[None]:
+def tell_waiting() -> Iterator[None]:
     """Show the sentence during the run of a page whenever its work has to wait for a turn, until the turn comes."""
     place = st.container(key="line").empty()
 
